@@ -1,0 +1,1 @@
+//! Authentication and authorization as Django has them: the service layer.

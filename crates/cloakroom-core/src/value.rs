@@ -1,0 +1,301 @@
+//! Session data as Python knows it: [`Value`], the ordered [`Dict`], and [`Text`] that may hold lone surrogates.
+//!
+//! Re-saving another service's session must keep key order, the difference of `1` and `1.0`, integers of any size and
+//! texts that are no UTF-8 (G11, G12), so `serde_json::Value` does not do.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A Python `str`: UTF-8 nearly always, UTF-16 units where it holds a lone surrogate (G11).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Text {
+    /// Text without surrogates.
+    Utf8(Box<str>),
+    /// Text with at least one lone surrogate, as UTF-16 units.
+    Surrogates(Box<[u16]>),
+}
+
+impl Text {
+    /// Makes a text from UTF-16 units; [`Text::Utf8`] whenever they are well-formed.
+    #[must_use]
+    pub fn from_utf16(units: &[u16]) -> Self {
+        match String::from_utf16(units) {
+            Ok(s) => Self::Utf8(s.into()),
+            Err(_) => Self::Surrogates(units.into()),
+        }
+    }
+
+    /// The text as UTF-8, unless it holds a lone surrogate.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Utf8(s) => Some(s),
+            Self::Surrogates(_) => None,
+        }
+    }
+
+    /// The text as UTF-8; lone surrogates become U+FFFD.
+    #[must_use]
+    pub fn to_string_lossy(&self) -> String {
+        match self {
+            Self::Utf8(s) => s.to_string(),
+            Self::Surrogates(u) => String::from_utf16_lossy(u),
+        }
+    }
+}
+
+impl From<&str> for Text {
+    fn from(s: &str) -> Self {
+        Self::Utf8(s.into())
+    }
+}
+
+impl From<String> for Text {
+    fn from(s: String) -> Self {
+        Self::Utf8(s.into())
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Utf8(s) => s.fmt(f),
+            Self::Surrogates(u) => write!(f, "surrogates{u:x?}"),
+        }
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == Some(other)
+    }
+}
+
+/// A value inside a session.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// `None`, JSON's `null`.
+    None,
+    /// `True` or `False`.
+    Bool(bool),
+    /// An `int` of 64 bits.
+    Int(i64),
+    /// A wider `int`: its decimal digits, with a leading `-` where negative.
+    BigInt(Box<str>),
+    /// A `float`; infinities and NaN are legal (S31).
+    Float(f64),
+    /// A `str`.
+    Str(Text),
+    /// A `list`.
+    List(Vec<Value>),
+    /// A `dict` with text keys.
+    Dict(Dict),
+    /// A `dict` with a key that is no text, in order. JSON writes such keys as text (S31).
+    Map(Vec<(Value, Value)>),
+}
+
+impl Value {
+    /// The text, if it is one without lone surrogates.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(t) => t.as_str(),
+            _ => None,
+        }
+    }
+
+    /// Python's truth of the value: false for `None`, `False`, zero, and what is empty.
+    #[must_use]
+    pub fn is_truthy(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Bool(b) => *b,
+            Self::Int(n) => *n != 0,
+            Self::BigInt(_) => true,
+            Self::Float(f) => *f != 0.0,
+            Self::Str(Text::Utf8(s)) => !s.is_empty(),
+            Self::Str(Text::Surrogates(_)) => true,
+            Self::List(l) => !l.is_empty(),
+            Self::Dict(d) => !d.is_empty(),
+            Self::Map(m) => !m.is_empty(),
+        }
+    }
+
+    /// Makes a value of anything that serde can write as JSON.
+    ///
+    /// # Errors
+    ///
+    /// When `value` has no JSON form, such as a map whose keys are structures.
+    pub fn from_serialize<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        serde_json::to_value(value).map(Self::from)
+    }
+
+    /// Reads the value as `T`.
+    ///
+    /// # Errors
+    ///
+    /// When the value does not have the form of a `T`.
+    pub fn to_deserialize<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_value(serde_json::Value::from(self))
+    }
+}
+
+impl From<serde_json::Value> for Value {
+    fn from(value: serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Self::None,
+            serde_json::Value::Bool(b) => Self::Bool(b),
+            serde_json::Value::Number(n) => match (n.as_i64(), n.as_u64()) {
+                (Some(i), _) => Self::Int(i),
+                (None, Some(u)) => Self::BigInt(u.to_string().into()),
+                (None, None) => Self::Float(n.as_f64().unwrap_or(f64::NAN)),
+            },
+            serde_json::Value::String(s) => Self::Str(s.into()),
+            serde_json::Value::Array(a) => Self::List(a.into_iter().map(Self::from).collect()),
+            serde_json::Value::Object(o) => {
+                Self::Dict(o.into_iter().map(|(k, v)| (Text::from(k), Self::from(v))).collect())
+            }
+        }
+    }
+}
+
+/// Loses what JSON cannot hold: NaN and infinities become `null`, wide integers floats, lone surrogates U+FFFD.
+impl From<&Value> for serde_json::Value {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::None => Self::Null,
+            Value::Bool(b) => Self::Bool(*b),
+            Value::Int(n) => Self::from(*n),
+            Value::BigInt(digits) => match digits.parse::<u64>() {
+                Ok(n) => Self::from(n),
+                Err(_) => Self::from(digits.parse::<f64>().unwrap_or(f64::NAN)),
+            },
+            Value::Float(f) => Self::from(*f),
+            Value::Str(t) => Self::String(t.to_string_lossy()),
+            Value::List(l) => Self::Array(l.iter().map(Self::from).collect()),
+            Value::Dict(d) => Self::Object(d.iter().map(|(k, v)| (k.to_string_lossy(), Self::from(v))).collect()),
+            Value::Map(m) => Self::Array(m.iter().map(|(k, v)| Self::Array(vec![k.into(), v.into()])).collect()),
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(b: bool) -> Self {
+        Self::Bool(b)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(n: i64) -> Self {
+        Self::Int(n)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(s: &str) -> Self {
+        Self::Str(s.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(s: String) -> Self {
+        Self::Str(s.into())
+    }
+}
+
+/// A Python `dict` with text keys: insertion order kept, as Django's session data needs (G12).
+///
+/// ```
+/// use cloakroom_core::value::{Dict, Value};
+///
+/// let mut d = Dict::new();
+/// d.insert("b", Value::Int(1));
+/// d.insert("a", Value::Int(2));
+/// d.insert("b", Value::Int(3));
+/// assert_eq!(d.keys().map(|k| k.to_string_lossy()).collect::<Vec<_>>(), ["b", "a"]);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Dict(IndexMap<Text, Value>);
+
+impl Dict {
+    /// An empty dictionary.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The value under `key`.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(&Text::from(key))
+    }
+
+    /// Sets a value; a key that is there keeps its place. Returns the old value.
+    pub fn insert(&mut self, key: impl Into<Text>, value: impl Into<Value>) -> Option<Value> {
+        self.0.insert(key.into(), value.into())
+    }
+
+    /// Takes a value out; the order of the others stays.
+    pub fn remove(&mut self, key: &str) -> Option<Value> {
+        self.0.shift_remove(&Text::from(key))
+    }
+
+    /// Whether `key` is there.
+    #[must_use]
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.0.contains_key(&Text::from(key))
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The keys in order.
+    pub fn keys(&self) -> impl Iterator<Item = &Text> {
+        self.0.keys()
+    }
+
+    /// Keys and values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Text, &Value)> {
+        self.0.iter()
+    }
+
+    /// Removes everything.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Equal when keys and values are, in any order, as in Python.
+impl PartialEq for Dict {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl FromIterator<(Text, Value)> for Dict {
+    fn from_iter<I: IntoIterator<Item = (Text, Value)>>(items: I) -> Self {
+        Self(items.into_iter().collect())
+    }
+}
+
+impl IntoIterator for Dict {
+    type Item = (Text, Value);
+    type IntoIter = indexmap::map::IntoIter<Text, Value>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}

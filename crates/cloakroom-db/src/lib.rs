@@ -1,0 +1,1 @@
+//! Django's tables on SQLite: pools, migrations, queries.

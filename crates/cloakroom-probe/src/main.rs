@@ -1,0 +1,3 @@
+//! The site and the probe routes of the conformance contract.
+
+fn main() {}

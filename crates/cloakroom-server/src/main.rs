@@ -1,0 +1,3 @@
+//! The cloakroom server and command line.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Sessions as Django keeps them: the handle, the engines.

@@ -1,0 +1,1 @@
+//! Sites, browsers and databases for tests.

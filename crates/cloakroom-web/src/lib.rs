@@ -1,0 +1,1 @@
+//! tower layers and axum extractors for sessions, CSRF, authentication.

@@ -1,0 +1,1 @@
+//! Django's session, cookie, CSRF and authentication system for axum.
