@@ -4,9 +4,14 @@
 //! answers come out. That makes every rule testable against the golden vectors that Django itself wrote.
 
 pub mod clock;
+pub mod emails;
+pub mod hashers;
 pub mod keys;
 pub mod models;
+pub mod names;
+pub mod pytext;
 pub mod random;
 pub mod reason;
 pub mod secret;
+pub mod validators;
 pub mod value;
