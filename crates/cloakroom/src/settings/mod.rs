@@ -1,0 +1,237 @@
+//! Django's settings, by Django's names: read once, parsed once, wrong ones stop the start.
+//!
+//! In `cloakroom.toml` a name is lower case (`session_cookie_age = 1209600`), in the environment it has the prefix
+//! `CLOAKROOM_` (`CLOAKROOM_SESSION_COOKIE_AGE=1209600`). Environment beats file beats default. In the environment
+//! `null` is Django's `None`, and lists and tables are JSON.
+//!
+//! ```
+//! use cloakroom::settings::{RawSettings, Settings};
+//!
+//! let mut raw = RawSettings::new();
+//! raw.set("SESSION_COOKIE_AGE", 3600)?;
+//! let settings = Settings::parse(&raw)?;
+//! assert_eq!(settings.session_cookie_age, 3600);
+//! assert_eq!(settings.session_cookie_name, "sessionid");
+//!
+//! let error = raw.set("SESSION_COOKIE_AGES", 3600).unwrap_err();
+//! assert!(error.to_string().contains("did you mean SESSION_COOKIE_AGE?"));
+//! # Ok::<(), cloakroom::settings::SettingsError>(())
+//! ```
+
+mod error;
+mod names;
+mod read;
+mod secret_key;
+mod source;
+
+use cloakroom_core::clock::Timestamp;
+use cloakroom_core::secret::Secret;
+use serde_json::{Map, Value};
+
+pub use self::error::SettingsError;
+pub use self::secret_key::{DEFAULT_SECRET_KEY_FILE, SecretKeySource};
+pub use self::source::{DEFAULT_FILE, Origin, RawSettings};
+
+/// One entry of `AUTH_PASSWORD_VALIDATORS`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidatorSetting {
+    /// Dotted path or short name.
+    pub name: String,
+    /// `OPTIONS`.
+    pub options: Map<String, Value>,
+}
+
+/// `SESSION_COOKIE_SAMESITE` and `CSRF_COOKIE_SAMESITE`: the value as written, or `None` to leave the attribute out.
+pub type SameSiteSetting = Option<String>;
+
+/// Every setting, parsed. Fields have Django's names and Django's defaults.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are Django's settings, one field each")]
+#[expect(missing_docs, reason = "each field is Django's setting of the same name, described in Django's reference")]
+#[non_exhaustive]
+pub struct Settings {
+    /// Where account pages are mounted: `/accounts` or, for the root, the empty text.
+    pub accounts_prefix: String,
+    /// `None` where it was not set: then loopback names alone are served, as Django does under DEBUG.
+    pub allowed_hosts: Option<Vec<String>>,
+    pub authentication_backends: Vec<String>,
+    pub auth_password_validators: Vec<ValidatorSetting>,
+    /// `memory://`, `redis://…`; may hold a password.
+    pub cache_url: Secret<String>,
+    /// Seconds; `None` ends the cookie with the browser.
+    pub csrf_cookie_age: Option<i64>,
+    pub csrf_cookie_domain: Option<String>,
+    pub csrf_cookie_httponly: bool,
+    pub csrf_cookie_name: String,
+    pub csrf_cookie_path: String,
+    pub csrf_cookie_samesite: SameSiteSetting,
+    pub csrf_cookie_secure: bool,
+    pub csrf_header_name: String,
+    pub csrf_trusted_origins: Vec<String>,
+    pub csrf_use_sessions: bool,
+    /// `sqlite://PATH`; may hold a password.
+    pub database_url: Secret<String>,
+    pub debug: bool,
+    pub default_from_email: String,
+    pub email_backend: String,
+    pub email_file_path: Option<String>,
+    pub email_host: String,
+    pub email_host_password: Secret<String>,
+    pub email_host_user: String,
+    pub email_port: u16,
+    pub email_ssl_certfile: Option<String>,
+    pub email_ssl_keyfile: Option<String>,
+    pub email_subject_prefix: String,
+    /// Seconds.
+    pub email_timeout: Option<i64>,
+    pub email_use_localtime: bool,
+    pub email_use_ssl: bool,
+    pub email_use_tls: bool,
+    pub language_code: String,
+    pub login_redirect_url: String,
+    pub login_url: String,
+    pub logout_redirect_url: Option<String>,
+    pub message_storage: String,
+    pub password_hashers: Vec<String>,
+    /// Seconds.
+    pub password_reset_timeout: i64,
+    /// `None` where it was not set: then [`SecretKeySource`] finds or makes the key file.
+    pub secret_key: Option<Secret<String>>,
+    pub secret_key_fallbacks: Vec<Secret<String>>,
+    pub secret_key_file: String,
+    pub secure_content_type_nosniff: bool,
+    pub secure_cross_origin_opener_policy: Option<String>,
+    pub secure_csp: Map<String, Value>,
+    pub secure_csp_report_only: Map<String, Value>,
+    pub secure_hsts_include_subdomains: bool,
+    pub secure_hsts_preload: bool,
+    pub secure_hsts_seconds: i64,
+    /// The header's META key and the value that means HTTPS.
+    pub secure_proxy_ssl_header: Option<(String, String)>,
+    pub secure_redirect_exempt: Vec<String>,
+    pub secure_referrer_policy: Option<Vec<String>>,
+    pub secure_ssl_host: Option<String>,
+    pub secure_ssl_redirect: bool,
+    pub session_cache_alias: String,
+    /// Seconds.
+    pub session_cookie_age: i64,
+    pub session_cookie_domain: Option<String>,
+    pub session_cookie_httponly: bool,
+    pub session_cookie_name: String,
+    pub session_cookie_path: String,
+    pub session_cookie_samesite: SameSiteSetting,
+    pub session_cookie_secure: bool,
+    /// The short name: `db`, `cache`, `cached_db`, `file` or `signed_cookies`.
+    pub session_engine: String,
+    pub session_expire_at_browser_close: bool,
+    pub session_file_path: Option<String>,
+    pub session_save_every_request: bool,
+    /// The short name: `json` or `pickle`.
+    pub session_serializer: String,
+    pub signed_cookie_legacy_salt_fallback: bool,
+    /// A folder whose files replace the built-in templates of the same name.
+    pub templates_dir: Option<String>,
+    /// The moment at which the probe's clock stands still.
+    pub time_freeze: Option<Timestamp>,
+    pub use_x_forwarded_host: bool,
+    pub use_x_forwarded_port: bool,
+    pub x_frame_options: String,
+}
+
+impl Settings {
+    /// Parses what was written; what was not keeps its default.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::Invalid`] for the first value of a wrong type or range, [`SettingsError::Conflict`] for
+    /// values that contradict each other.
+    pub fn parse(raw: &RawSettings) -> Result<Self, SettingsError> {
+        read::settings(raw)
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::parse(&RawSettings::new()).expect("the defaults are valid")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_env(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let environment = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Settings::parse(&RawSettings::read(Some(std::path::Path::new("/dev/null")), environment)?)
+    }
+
+    #[test]
+    fn the_environment_speaks_null_false_and_json() {
+        let s = from_env(&[
+            ("CLOAKROOM_CSRF_COOKIE_AGE", "null"),
+            ("CLOAKROOM_SESSION_COOKIE_SAMESITE", "false"),
+            ("CLOAKROOM_CSRF_COOKIE_SAMESITE", "None"),
+            ("CLOAKROOM_CSRF_TRUSTED_ORIGINS", r#"["https://a.example"]"#),
+            ("CLOAKROOM_SECURE_PROXY_SSL_HEADER", r#"["HTTP_X_FORWARDED_PROTO", "https"]"#),
+            ("CLOAKROOM_SESSION_ENGINE", "django.contrib.sessions.backends.cached_db"),
+        ])
+        .unwrap();
+        assert_eq!(s.csrf_cookie_age, None);
+        assert_eq!(s.session_cookie_samesite, None);
+        assert_eq!(s.csrf_cookie_samesite.as_deref(), Some("None"));
+        assert_eq!(s.csrf_trusted_origins, ["https://a.example"]);
+        assert_eq!(s.secure_proxy_ssl_header, Some(("HTTP_X_FORWARDED_PROTO".into(), "https".into())));
+        assert_eq!(s.session_engine, "cached_db");
+    }
+
+    #[test]
+    fn wrong_values_name_setting_value_and_type() {
+        let e = from_env(&[("CLOAKROOM_SESSION_COOKIE_AGE", "soon")]).unwrap_err();
+        assert_eq!(
+            e.to_string(),
+            "cloakroom.E002: environment variable CLOAKROOM_SESSION_COOKIE_AGE: SESSION_COOKIE_AGE = \"soon\" is not a \
+             whole number"
+        );
+        let e = from_env(&[("CLOAKROOM_SESSION_ENGINE", "memcached")]).unwrap_err();
+        assert!(e.to_string().contains("db, cache, cached_db, file, signed_cookies"), "{e}");
+        let e = from_env(&[("CLOAKROOM_DEBUG", "maybe")]).unwrap_err();
+        assert!(e.to_string().contains("DEBUG = \"maybe\" is not true or false"), "{e}");
+    }
+
+    #[test]
+    fn unknown_names_get_the_nearest_known_one_and_secrets_stay_hidden() {
+        let e = from_env(&[("CLOAKROOM_SECRET_KEYS", "canary")]).unwrap_err().to_string();
+        assert!(e.contains("did you mean SECRET_KEY") && !e.contains("canary"), "{e}");
+        let e = from_env(&[("CLOAKROOM_SESION_ENGINE", "db")]).unwrap_err().to_string();
+        assert!(e.contains("CLOAKROOM_SESION_ENGINE = \"db\"; did you mean SESSION_ENGINE?"), "{e}");
+    }
+
+    #[test]
+    fn a_prefixed_database_url_beats_the_plain_one() {
+        let s = from_env(&[("CLOAKROOM_DATABASE_URL", "sqlite://a"), ("DATABASE_URL", "sqlite://b")]).unwrap();
+        assert_eq!(s.database_url.expose(), "sqlite://a");
+        let s = from_env(&[("DATABASE_URL", "sqlite://b")]).unwrap();
+        assert_eq!(s.database_url.expose(), "sqlite://b");
+    }
+
+    /// L03, T03.
+    #[test]
+    fn no_secret_prints() {
+        let s = from_env(&[
+            ("CLOAKROOM_SECRET_KEY", "canary-canary-canary-canary-canary-canary-canary"),
+            ("CLOAKROOM_EMAIL_HOST_PASSWORD", "canary"),
+            ("DATABASE_URL", "sqlite://canary"),
+        ])
+        .unwrap();
+        assert!(!format!("{s:?}").contains("canary"));
+    }
+
+    #[test]
+    fn login_urls_follow_the_prefix() {
+        let s = from_env(&[("CLOAKROOM_ACCOUNTS_PREFIX", "/")]).unwrap();
+        assert_eq!((s.accounts_prefix.as_str(), s.login_url.as_str()), ("", "/login/"));
+        let s = from_env(&[]).unwrap();
+        assert_eq!((s.accounts_prefix.as_str(), s.login_url.as_str()), ("/accounts", "/accounts/login/"));
+        assert_eq!(s.login_redirect_url, "/accounts/profile/");
+    }
+}

@@ -1,0 +1,325 @@
+//! From what was written to [`Settings`]: one reader per kind, one line per setting.
+
+use cloakroom_core::clock::Timestamp;
+use cloakroom_core::secret::Secret;
+use serde_json::{Map, Value};
+
+use super::error::SettingsError;
+use super::names;
+use super::source::{Origin, RawSettings};
+use super::{DEFAULT_SECRET_KEY_FILE, Settings, ValidatorSetting};
+
+const ENGINES: [(&str, &str); 5] = [
+    ("db", "django.contrib.sessions.backends.db"),
+    ("cache", "django.contrib.sessions.backends.cache"),
+    ("cached_db", "django.contrib.sessions.backends.cached_db"),
+    ("file", "django.contrib.sessions.backends.file"),
+    ("signed_cookies", "django.contrib.sessions.backends.signed_cookies"),
+];
+
+const SERIALIZERS: [(&str, &str); 2] = [
+    ("json", "django.contrib.sessions.serializers.JSONSerializer"),
+    ("pickle", "django.contrib.sessions.serializers.PickleSerializer"),
+];
+
+const MESSAGE_STORAGES: [(&str, &str); 3] = [
+    ("fallback", "django.contrib.messages.storage.fallback.FallbackStorage"),
+    ("cookie", "django.contrib.messages.storage.cookie.CookieStorage"),
+    ("session", "django.contrib.messages.storage.session.SessionStorage"),
+];
+
+const EMAIL_BACKENDS: [(&str, &str); 5] = [
+    ("smtp", "django.core.mail.backends.smtp.EmailBackend"),
+    ("console", "django.core.mail.backends.console.EmailBackend"),
+    ("file", "django.core.mail.backends.filebased.EmailBackend"),
+    ("memory", "django.core.mail.backends.locmem.EmailBackend"),
+    ("dummy", "django.core.mail.backends.dummy.EmailBackend"),
+];
+
+/// The hashers of Django's default, preferred first.
+const PASSWORD_HASHERS: [&str; 5] = [
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+];
+
+/// What `django-admin startproject` writes.
+const VALIDATORS: [&str; 4] = [
+    "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+    "django.contrib.auth.password_validation.MinimumLengthValidator",
+    "django.contrib.auth.password_validation.CommonPasswordValidator",
+    "django.contrib.auth.password_validation.NumericPasswordValidator",
+];
+
+pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
+    let r = Reader { raw };
+    let accounts_prefix = match r.text("ACCOUNTS_PREFIX", "/accounts")?.trim_matches('/') {
+        "" => String::new(),
+        inner => format!("/{inner}"),
+    };
+    let settings = Settings {
+        allowed_hosts: r.optional_list("ALLOWED_HOSTS")?,
+        authentication_backends: r.list("AUTHENTICATION_BACKENDS", &["django.contrib.auth.backends.ModelBackend"])?,
+        auth_password_validators: r.validators()?,
+        cache_url: Secret::new(r.text("CACHE_URL", "memory://")?),
+        csrf_cookie_age: r.optional_int("CSRF_COOKIE_AGE", Some(31_449_600))?,
+        csrf_cookie_domain: r.optional_text("CSRF_COOKIE_DOMAIN", None)?,
+        csrf_cookie_httponly: r.bool("CSRF_COOKIE_HTTPONLY", false)?,
+        csrf_cookie_name: r.text("CSRF_COOKIE_NAME", "csrftoken")?,
+        csrf_cookie_path: r.text("CSRF_COOKIE_PATH", "/")?,
+        csrf_cookie_samesite: r.same_site("CSRF_COOKIE_SAMESITE")?,
+        csrf_cookie_secure: r.bool("CSRF_COOKIE_SECURE", false)?,
+        csrf_header_name: r.text("CSRF_HEADER_NAME", "HTTP_X_CSRFTOKEN")?,
+        csrf_trusted_origins: r.list("CSRF_TRUSTED_ORIGINS", &[])?,
+        csrf_use_sessions: r.bool("CSRF_USE_SESSIONS", false)?,
+        database_url: Secret::new(r.text("DATABASE_URL", "sqlite://db.sqlite3")?),
+        debug: r.bool("DEBUG", false)?,
+        default_from_email: r.text("DEFAULT_FROM_EMAIL", "webmaster@localhost")?,
+        email_backend: r.choice("EMAIL_BACKEND", "smtp", &EMAIL_BACKENDS)?,
+        email_file_path: r.optional_text("EMAIL_FILE_PATH", None)?,
+        email_host: r.text("EMAIL_HOST", "localhost")?,
+        email_host_password: Secret::new(r.text("EMAIL_HOST_PASSWORD", "")?),
+        email_host_user: r.text("EMAIL_HOST_USER", "")?,
+        email_port: r.port("EMAIL_PORT", 25)?,
+        email_ssl_certfile: r.optional_text("EMAIL_SSL_CERTFILE", None)?,
+        email_ssl_keyfile: r.optional_text("EMAIL_SSL_KEYFILE", None)?,
+        email_subject_prefix: r.text("EMAIL_SUBJECT_PREFIX", "[Django] ")?,
+        email_timeout: r.optional_int("EMAIL_TIMEOUT", None)?,
+        email_use_localtime: r.bool("EMAIL_USE_LOCALTIME", false)?,
+        email_use_ssl: r.bool("EMAIL_USE_SSL", false)?,
+        email_use_tls: r.bool("EMAIL_USE_TLS", false)?,
+        language_code: r.text("LANGUAGE_CODE", "en-us")?,
+        login_redirect_url: r.text("LOGIN_REDIRECT_URL", &format!("{accounts_prefix}/profile/"))?,
+        login_url: r.text("LOGIN_URL", &format!("{accounts_prefix}/login/"))?,
+        logout_redirect_url: r.optional_text("LOGOUT_REDIRECT_URL", None)?,
+        message_storage: r.choice("MESSAGE_STORAGE", "fallback", &MESSAGE_STORAGES)?,
+        password_hashers: r.list("PASSWORD_HASHERS", &PASSWORD_HASHERS)?,
+        password_reset_timeout: r.int("PASSWORD_RESET_TIMEOUT", 259_200)?,
+        secret_key: r.secret_key()?,
+        secret_key_fallbacks: r.list("SECRET_KEY_FALLBACKS", &[])?.into_iter().map(Secret::new).collect(),
+        secret_key_file: r.text("SECRET_KEY_FILE", DEFAULT_SECRET_KEY_FILE)?,
+        secure_content_type_nosniff: r.bool("SECURE_CONTENT_TYPE_NOSNIFF", true)?,
+        secure_cross_origin_opener_policy: r.optional_text("SECURE_CROSS_ORIGIN_OPENER_POLICY", Some("same-origin"))?,
+        secure_csp: r.table("SECURE_CSP")?,
+        secure_csp_report_only: r.table("SECURE_CSP_REPORT_ONLY")?,
+        secure_hsts_include_subdomains: r.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", false)?,
+        secure_hsts_preload: r.bool("SECURE_HSTS_PRELOAD", false)?,
+        secure_hsts_seconds: r.int("SECURE_HSTS_SECONDS", 0)?,
+        secure_proxy_ssl_header: r.pair("SECURE_PROXY_SSL_HEADER")?,
+        secure_redirect_exempt: r.list("SECURE_REDIRECT_EXEMPT", &[])?,
+        secure_referrer_policy: r.referrer_policy()?,
+        secure_ssl_host: r.optional_text("SECURE_SSL_HOST", None)?,
+        secure_ssl_redirect: r.bool("SECURE_SSL_REDIRECT", false)?,
+        session_cache_alias: r.text("SESSION_CACHE_ALIAS", "default")?,
+        session_cookie_age: r.int("SESSION_COOKIE_AGE", 1_209_600)?,
+        session_cookie_domain: r.optional_text("SESSION_COOKIE_DOMAIN", None)?,
+        session_cookie_httponly: r.bool("SESSION_COOKIE_HTTPONLY", true)?,
+        session_cookie_name: r.text("SESSION_COOKIE_NAME", "sessionid")?,
+        session_cookie_path: r.text("SESSION_COOKIE_PATH", "/")?,
+        session_cookie_samesite: r.same_site("SESSION_COOKIE_SAMESITE")?,
+        session_cookie_secure: r.bool("SESSION_COOKIE_SECURE", false)?,
+        session_engine: r.choice("SESSION_ENGINE", "db", &ENGINES)?,
+        session_expire_at_browser_close: r.bool("SESSION_EXPIRE_AT_BROWSER_CLOSE", false)?,
+        session_file_path: r.optional_text("SESSION_FILE_PATH", None)?,
+        session_save_every_request: r.bool("SESSION_SAVE_EVERY_REQUEST", false)?,
+        session_serializer: r.choice("SESSION_SERIALIZER", "json", &SERIALIZERS)?,
+        signed_cookie_legacy_salt_fallback: r.bool("SIGNED_COOKIE_LEGACY_SALT_FALLBACK", false)?,
+        templates_dir: r.optional_text("TEMPLATES_DIR", None)?,
+        time_freeze: r.moment("TIME_FREEZE")?,
+        use_x_forwarded_host: r.bool("USE_X_FORWARDED_HOST", false)?,
+        use_x_forwarded_port: r.bool("USE_X_FORWARDED_PORT", false)?,
+        x_frame_options: r.text("X_FRAME_OPTIONS", "DENY")?,
+        accounts_prefix,
+    };
+    r.unsupported("CSRF_FAILURE_VIEW", "django.views.csrf.csrf_failure")?;
+    if settings.email_use_tls && settings.email_use_ssl {
+        return Err(SettingsError::Conflict(
+            "EMAIL_USE_TLS and EMAIL_USE_SSL are both true; set the one that the mail server speaks".into(),
+        ));
+    }
+    Ok(settings)
+}
+
+struct Reader<'a> {
+    raw: &'a RawSettings,
+}
+
+impl Reader<'_> {
+    fn get(&self, name: &str) -> Option<&(Value, Origin)> {
+        self.raw.get(name)
+    }
+
+    fn invalid(&self, name: &str, wanted: impl Into<String>) -> SettingsError {
+        let (value, origin) = self.get(name).cloned().unwrap_or((Value::Null, Origin::Code));
+        let name = names::find(name).map_or("", |s| s.name);
+        let value = (!names::looks_secret(name)).then(|| value.to_string());
+        SettingsError::Invalid { name, value, wanted: wanted.into(), origin }
+    }
+
+    fn bool(&self, name: &str, default: bool) -> Result<bool, SettingsError> {
+        match self.get(name) {
+            None => Ok(default),
+            Some((Value::Bool(b), _)) => Ok(*b),
+            Some(_) => Err(self.invalid(name, "true or false")),
+        }
+    }
+
+    fn int(&self, name: &str, default: i64) -> Result<i64, SettingsError> {
+        match self.get(name) {
+            None => Ok(default),
+            Some((value, _)) => value.as_i64().ok_or_else(|| self.invalid(name, "a whole number")),
+        }
+    }
+
+    fn optional_int(&self, name: &str, default: Option<i64>) -> Result<Option<i64>, SettingsError> {
+        match self.get(name) {
+            None => Ok(default),
+            Some((Value::Null, _)) => Ok(None),
+            Some((value, _)) => match value.as_i64() {
+                Some(n) => Ok(Some(n)),
+                None => Err(self.invalid(name, "a whole number or null")),
+            },
+        }
+    }
+
+    fn port(&self, name: &str, default: u16) -> Result<u16, SettingsError> {
+        u16::try_from(self.int(name, i64::from(default))?).map_err(|_| self.invalid(name, "a port from 0 to 65535"))
+    }
+
+    fn text(&self, name: &str, default: &str) -> Result<String, SettingsError> {
+        match self.get(name) {
+            None => Ok(default.into()),
+            Some((Value::String(s), _)) => Ok(s.clone()),
+            Some(_) => Err(self.invalid(name, "a text")),
+        }
+    }
+
+    fn optional_text(&self, name: &str, default: Option<&str>) -> Result<Option<String>, SettingsError> {
+        match self.get(name) {
+            None => Ok(default.map(Into::into)),
+            Some((Value::Null, _)) => Ok(None),
+            Some((Value::String(s), _)) => Ok(Some(s.clone())),
+            Some(_) => Err(self.invalid(name, "a text or null")),
+        }
+    }
+
+    fn optional_list(&self, name: &str) -> Result<Option<Vec<String>>, SettingsError> {
+        let Some((value, _)) = self.get(name) else { return Ok(None) };
+        let texts = value
+            .as_array()
+            .and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>());
+        texts.map(Some).ok_or_else(|| self.invalid(name, "a list of texts"))
+    }
+
+    fn list(&self, name: &str, default: &[&str]) -> Result<Vec<String>, SettingsError> {
+        Ok(self.optional_list(name)?.unwrap_or_else(|| default.iter().map(|s| (*s).into()).collect()))
+    }
+
+    fn table(&self, name: &str) -> Result<Map<String, Value>, SettingsError> {
+        match self.get(name) {
+            None => Ok(Map::new()),
+            Some((Value::Object(o), _)) => Ok(o.clone()),
+            Some(_) => Err(self.invalid(name, "a table")),
+        }
+    }
+
+    fn pair(&self, name: &str) -> Result<Option<(String, String)>, SettingsError> {
+        match self.get(name) {
+            None | Some((Value::Null, _)) => Ok(None),
+            Some(_) => match self.optional_list(name).ok().flatten().as_deref() {
+                Some([a, b]) => Ok(Some((a.clone(), b.clone()))),
+                _ => Err(self.invalid(name, "a list of two texts, header and value, or null")),
+            },
+        }
+    }
+
+    fn same_site(&self, name: &str) -> Result<Option<String>, SettingsError> {
+        match self.get(name) {
+            None => Ok(Some("Lax".into())),
+            Some((Value::Null | Value::Bool(false), _)) => Ok(None),
+            Some((Value::String(s), _)) if s.is_empty() => Ok(None),
+            Some((Value::String(s), _)) if ["lax", "strict", "none"].contains(&s.to_lowercase().as_str()) => {
+                Ok(Some(s.clone()))
+            }
+            Some(_) => Err(self.invalid(name, "Lax, Strict, None or false")),
+        }
+    }
+
+    /// A dotted path or its short name, as the short name.
+    fn choice(&self, name: &str, default: &str, all: &[(&str, &str)]) -> Result<String, SettingsError> {
+        let given = self.text(name, default)?;
+        all.iter().find(|(short, path)| given == *short || given == *path).map(|(short, _)| (*short).into()).ok_or_else(
+            || {
+                let names: Vec<_> = all.iter().map(|(short, _)| *short).collect();
+                self.invalid(name, format!("one of {} or its dotted path in Django", names.join(", ")))
+            },
+        )
+    }
+
+    fn validators(&self) -> Result<Vec<ValidatorSetting>, SettingsError> {
+        const NAME: &str = "AUTH_PASSWORD_VALIDATORS";
+        let wanted = "a list of tables with NAME and, if need be, OPTIONS";
+        let Some((value, _)) = self.get(NAME) else {
+            return Ok(VALIDATORS
+                .iter()
+                .map(|name| ValidatorSetting { name: (*name).into(), options: Map::new() })
+                .collect());
+        };
+        let entries = value.as_array().ok_or_else(|| self.invalid(NAME, wanted))?;
+        entries
+            .iter()
+            .map(|entry| {
+                let table = entry.as_object()?;
+                let key = |name: &str| table.get(name).or_else(|| table.get(&name.to_lowercase()));
+                let known = table.keys().all(|k| matches!(k.to_uppercase().as_str(), "NAME" | "OPTIONS"));
+                let options = match key("OPTIONS") {
+                    None => Map::new(),
+                    Some(o) => o.as_object()?.clone(),
+                };
+                known.then_some(ValidatorSetting { name: key("NAME")?.as_str()?.into(), options })
+            })
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| self.invalid(NAME, wanted))
+    }
+
+    fn referrer_policy(&self) -> Result<Option<Vec<String>>, SettingsError> {
+        const NAME: &str = "SECURE_REFERRER_POLICY";
+        match self.get(NAME) {
+            None => Ok(Some(vec!["same-origin".into()])),
+            Some((Value::Null, _)) => Ok(None),
+            Some((Value::String(s), _)) => Ok(Some(s.split(',').map(|p| p.trim().to_owned()).collect())),
+            Some(_) => self.optional_list(NAME),
+        }
+    }
+
+    fn secret_key(&self) -> Result<Option<Secret<String>>, SettingsError> {
+        match self.get("SECRET_KEY") {
+            None => Ok(None),
+            Some((Value::String(s), _)) if !s.is_empty() => Ok(Some(Secret::new(s.clone()))),
+            Some(_) => Err(self.invalid("SECRET_KEY", "a text that is not empty")),
+        }
+    }
+
+    /// Unix seconds, as a number or as text.
+    fn moment(&self, name: &str) -> Result<Option<Timestamp>, SettingsError> {
+        let seconds = match self.get(name) {
+            None | Some((Value::Null, _)) => return Ok(None),
+            Some((Value::String(s), _)) => s.parse::<f64>().ok(),
+            Some((value, _)) => value.as_f64(),
+        };
+        match seconds.filter(|s| s.is_finite()) {
+            Some(s) => Ok(Some(Timestamp::from_secs_f64(s))),
+            None => Err(self.invalid(name, "a number of seconds since 1970")),
+        }
+    }
+
+    /// A setting that Django has and that can only keep its default here.
+    fn unsupported(&self, name: &str, default: &str) -> Result<(), SettingsError> {
+        if self.text(name, default)? == default {
+            return Ok(());
+        }
+        Err(self.invalid(name, format!("{default}, the only one there is: pages are changed through TEMPLATES_DIR")))
+    }
+}
