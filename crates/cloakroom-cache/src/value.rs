@@ -1,0 +1,87 @@
+//! What a cache holds.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cloakroom_core::value::{Dict, Text, Value};
+
+/// A value in the cache. Cloning one copies no data.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum CacheValue {
+    /// A session's data itself, not signed and not JSON (S50). In another process's store it is pickled.
+    Dict(Arc<Dict>),
+    /// Bytes.
+    Bytes(Arc<[u8]>),
+    /// A number, to count with.
+    Int(i64),
+}
+
+impl CacheValue {
+    /// Roughly how many bytes the value keeps.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Dict(d) => dict_weight(d),
+            Self::Bytes(b) => b.len(),
+            Self::Int(_) => 8,
+        }
+    }
+}
+
+impl PartialEq for CacheValue {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            // The same allocation is the common case of compare-and-swap, and costs nothing to compare.
+            (Self::Dict(a), Self::Dict(b)) => Arc::ptr_eq(a, b) || a.iter().eq(b.iter()),
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
+            (Self::Int(a), Self::Int(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// Sessions are secrets: only the form and the size are printed.
+impl fmt::Debug for CacheValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dict(d) => write!(f, "Dict({} keys)", d.len()),
+            Self::Bytes(b) => write!(f, "Bytes({})", b.len()),
+            Self::Int(n) => write!(f, "Int({n})"),
+        }
+    }
+}
+
+fn dict_weight(dict: &Dict) -> usize {
+    dict.iter().map(|(k, v)| 64 + text_weight(k) + weight(v)).sum::<usize>() + 48
+}
+
+fn text_weight(text: &Text) -> usize {
+    match text {
+        Text::Utf8(s) => s.len(),
+        Text::Surrogates(u) => u.len() * 2,
+    }
+}
+
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::BigInt(digits) => digits.len(),
+        Value::Str(t) => text_weight(t),
+        Value::List(l) => l.iter().map(|v| 32 + weight(v)).sum(),
+        Value::Dict(d) => dict_weight(d),
+        Value::Map(m) => m.iter().map(|(k, v)| 64 + weight(k) + weight(v)).sum(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// L03: what is inside a session is not in a debug print.
+    #[test]
+    fn session_data_does_not_print() {
+        let mut data = Dict::new();
+        data.insert("_csrftoken", "canary");
+        assert_eq!(format!("{:?}", CacheValue::Dict(Arc::new(data))), "Dict(1 keys)");
+    }
+}
