@@ -1,0 +1,104 @@
+//! What the steps need from the machine: commands, Debian packages, a Python with Django.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::terminal;
+
+/// Why a step did not pass.
+pub(crate) enum Failure {
+    /// Something it needs is not to be had here.
+    Missing(String),
+    /// It ran and failed.
+    Failed(String),
+}
+
+pub(crate) type Outcome = Result<(), Failure>;
+
+/// The folder of the workspace.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+/// A `cargo` call in the workspace, with warnings as errors where it compiles.
+pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
+    let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    run(Command::new(program).args(arguments))
+}
+
+/// Runs a command in the workspace and shows what it prints.
+pub(crate) fn run(command: &mut Command) -> Outcome {
+    let shown = format!("{command:?}").replace('"', "");
+    terminal::line(&format!("$ {shown}"));
+    match command.current_dir(root()).stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Failure::Failed(format!("{shown}: {status}"))),
+        Err(e) => Err(Failure::Missing(format!("{shown}: {e}"))),
+    }
+}
+
+/// The path of a program, if the shell would find it.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
+/// Makes sure that `program` is there; as root on Debian, installs `packages` for it.
+pub(crate) fn need(program: &str, packages: &[&str]) -> Result<PathBuf, Failure> {
+    if let Some(path) = find(program) {
+        return Ok(path);
+    }
+    let wanted = packages.join(" ");
+    if find("apt-get").is_none() || !is_root() {
+        return Err(Failure::Missing(format!("{program} is not installed (Debian: apt-get install {wanted})")));
+    }
+    terminal::note(&format!("installing {wanted}"));
+    // An index that cannot be refreshed may still know the package.
+    let refreshed = run(Command::new("apt-get").args(["update", "-qq"]));
+    let installed = run(Command::new("apt-get")
+        .args(["install", "-y", "-qq", "--no-install-recommends"])
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive"));
+    match (find(program), installed, refreshed) {
+        (Some(path), ..) => Ok(path),
+        (None, ..) => Err(Failure::Missing(format!("{program}: apt-get install {wanted} failed"))),
+    }
+}
+
+/// The folder of the differential runner and the reference site: a newer one beside the checkout, or our own.
+pub(crate) fn conformance() -> PathBuf {
+    let beside = root().join("../shared/compat");
+    if beside.join("diff/run").is_file() { beside } else { root().join("conformance") }
+}
+
+/// Sets up the Python environment of the reference site once, and returns its folder.
+pub(crate) fn oracle() -> Result<PathBuf, Failure> {
+    if let Some(dir) = std::env::var_os("ORACLE_VENV") {
+        return Ok(dir.into());
+    }
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
+        .ok_or_else(|| Failure::Missing("neither XDG_CACHE_HOME nor HOME is set".into()))?;
+    let dir = cache.join("cloakroom-oracle");
+    let works = Command::new(dir.join("bin/python"))
+        .args(["-c", "import django, rest_framework, argon2, bcrypt, yaml"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !works {
+        terminal::note("setting up Python with Django");
+        match run(Command::new("sh").arg(conformance().join("diff/setup")).arg(&dir)) {
+            Ok(()) => {}
+            Err(Failure::Missing(why) | Failure::Failed(why)) => {
+                return Err(Failure::Missing(format!("no Python with Django: {why}")));
+            }
+        }
+    }
+    Ok(dir)
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.trim_ascii() == b"0")
+}
