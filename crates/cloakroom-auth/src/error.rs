@@ -1,0 +1,47 @@
+//! When the machinery fails: [`AuthError`].
+
+use std::time::Duration;
+
+use crate::lane::Busy;
+
+/// The machinery failed: nothing is known about the credentials or the user, and the answer is 503, or 500 where
+/// [`is_servers_fault`](Self::is_servers_fault) says so. A refusal is never an error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The lane is full: 503 with `Retry-After` (A16).
+    #[error("no password can be hashed now")]
+    Busy(#[from] Busy),
+    /// The session names a user by what can be no key of the user table, where Django answers 500 (A70).
+    #[error("the session's _auth_user_id is no key of the user table")]
+    BadUserId,
+    /// Several back ends are configured and none was chosen (A65).
+    #[error("several authentication backends are configured: say which one signs the user in")]
+    BackendAmbiguous,
+    /// The password cannot be hashed with the preferred hasher.
+    #[error("the password cannot be hashed")]
+    Hash(#[from] cloakroom_core::hashers::HashError),
+    /// A back end of the application's own failed.
+    #[error("the authentication backend {path} failed")]
+    Backend {
+        /// The back end's path.
+        path: String,
+        /// What it said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl AuthError {
+    /// Whether trying again cannot help: a defect of set-up or data, answered 500 as in Django.
+    #[must_use]
+    pub const fn is_servers_fault(&self) -> bool {
+        matches!(self, Self::BadUserId | Self::BackendAmbiguous | Self::Hash(_))
+    }
+
+    /// For `Retry-After`: when trying again may help.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        if self.is_servers_fault() { None } else { Some(Duration::from_secs(5)) }
+    }
+}
