@@ -1,1 +1,3 @@
 //! tower layers and axum extractors for sessions, CSRF, authentication.
+
+pub mod forms;
