@@ -1,1 +1,41 @@
 //! Django's tables on SQLite: pools, migrations, queries.
+//!
+//! A [`Database`] is opened once and cloned freely. Each table has a module of queries: rows in, rows out, no policy.
+//! "Not there" is `None` or a variant of the answer; an [`Err`](DbError) means that nothing is known and the answer to
+//! the browser is 503.
+//!
+//! - No function here reads the clock: `now` is a parameter.
+//! - Every function is `async`. On SQLite reads run on the calling thread, writes on a thread of their own which puts
+//!   what is waiting into one transaction (D3). Call them within a Tokio runtime that has its timer enabled.
+//!
+//! ```
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use cloakroom_core::clock::Timestamp;
+//! use cloakroom_db::{Database, DatabaseUrl, Options, migrations, users};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let url = format!("sqlite://{}/db.sqlite3", folder.path().display());
+//! let db = Database::open(&DatabaseUrl::parse(&url)?, Options::default()).await?;
+//! migrations::migrate(&db, Timestamp::from_secs(1_767_323_045), &mut |_| {}).await?;
+//! assert!(users::by_username(&db, "alice").await?.is_none());
+//! # Ok(()) }
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run()).unwrap();
+//! ```
+
+mod database;
+mod error;
+mod options;
+mod sqlite;
+mod url;
+
+pub mod content_types;
+pub mod groups;
+pub mod migrations;
+pub mod permissions;
+pub mod sessions;
+pub mod users;
+
+pub use self::database::Database;
+pub use self::error::{DbError, Table};
+pub use self::options::{Durability, IfMissing, Options, Updated};
+pub use self::url::{DatabaseUrl, UrlError};

@@ -1,0 +1,101 @@
+//! `auth_group` and who is in them (A02, A04).
+
+use cloakroom_core::keys::UserId;
+use cloakroom_core::models::Group;
+
+use crate::database::Database;
+use crate::error::DbError;
+
+/// Whether a group's name was free.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a name that is taken made no group"]
+#[non_exhaustive]
+pub enum Created {
+    /// It was; this is the new row.
+    Yes(Group),
+    /// It was not; nothing was written.
+    NameTaken,
+}
+
+/// Whether somebody is in a group now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "an unknown user or group was not joined"]
+#[non_exhaustive]
+pub enum Joined {
+    /// Yes, by this call.
+    Yes,
+    /// Yes, and was before.
+    Already,
+    /// No: there is no such user or group.
+    Unknown,
+}
+
+/// Returns every group, by name.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn all(db: &Database) -> Result<Vec<Group>, DbError> {
+    let _ = db;
+    todo!()
+}
+
+/// Returns the group with exactly this name.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn by_name(db: &Database, name: &str) -> Result<Option<Group>, DbError> {
+    let _ = (db, name);
+    todo!()
+}
+
+/// Returns the groups of a user, by name.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<Group>, DbError> {
+    let _ = (db, user);
+    todo!()
+}
+
+/// Makes a group if the name is free.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn create(db: &Database, name: &str) -> Result<Created, DbError> {
+    let _ = (db, name);
+    todo!()
+}
+
+/// Deletes a group with its memberships and permissions; whether there was one (G36).
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn delete(db: &Database, group: i64) -> Result<bool, DbError> {
+    let _ = (db, group);
+    todo!()
+}
+
+/// Puts a user into a group.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn add_user(db: &Database, group: i64, user: &UserId) -> Result<Joined, DbError> {
+    let _ = (db, group, user);
+    todo!()
+}
+
+/// Takes a user out of a group; whether the user was in it.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn remove_user(db: &Database, group: i64, user: &UserId) -> Result<bool, DbError> {
+    let _ = (db, group, user);
+    todo!()
+}

@@ -1,0 +1,80 @@
+//! How a database is opened, and the small words that several tables' queries share.
+
+use std::time::Duration;
+
+/// How [`Database::open`](crate::Database::open) opens a database.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Options {
+    pub(crate) busy_timeout: Duration,
+    pub(crate) readers: usize,
+    pub(crate) if_missing: IfMissing,
+}
+
+impl Options {
+    /// How long a call waits for another process's lock, as in the reference site.
+    pub const DEFAULT_BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+
+    /// Sets how long a call waits for a lock that another process holds, before it fails with
+    /// [`DbError::Busy`](crate::DbError::Busy).
+    pub fn with_busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
+    /// Sets how many connections read at once; at least one. More than there are threads has no effect.
+    pub fn with_readers(mut self, readers: usize) -> Self {
+        self.readers = readers.max(1);
+        self
+    }
+
+    /// Sets what happens where there is no database yet.
+    pub fn with_if_missing(mut self, if_missing: IfMissing) -> Self {
+        self.if_missing = if_missing;
+        self
+    }
+}
+
+/// Waits 20 s for locks, reads with as many connections as there are processors (two to eight), and makes a database
+/// that is missing.
+impl Default for Options {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            busy_timeout: Self::DEFAULT_BUSY_TIMEOUT,
+            readers: processors.clamp(2, 8),
+            if_missing: IfMissing::Create,
+        }
+    }
+}
+
+/// What opening does where there is no database yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IfMissing {
+    /// Make an empty one, readable by its owner alone (F09).
+    Create,
+    /// Fail with [`DbError::Missing`](crate::DbError::Missing).
+    Refuse,
+}
+
+/// What a write survives once it is acknowledged. Either way it is atomic, and every other connection sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Durability {
+    /// The end of the process. A power cut may undo the last moments, in order: nothing earlier is lost alone.
+    Normal,
+    /// A power cut too. For log-ins, log-outs, and passwords. It makes earlier [`Normal`](Self::Normal) writes durable.
+    Full,
+}
+
+/// Whether an update met its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a row that is gone was not updated"]
+#[non_exhaustive]
+pub enum Updated {
+    /// The row is as asked.
+    Yes,
+    /// There is no such row; nothing was written.
+    Gone,
+}

@@ -1,0 +1,222 @@
+//! `django_session` (A06): queries as Django's `db` engine asks them (S45–S49).
+
+use std::fmt;
+use std::time::Duration;
+
+use cloakroom_core::clock::Timestamp;
+use cloakroom_core::keys::{SessionKey, UserId};
+use cloakroom_core::models::User;
+
+use crate::database::Database;
+use crate::error::DbError;
+use crate::options::{Durability, Updated};
+
+/// What is stored under a session key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// The signed text of the session's data (S30).
+    pub session_data: String,
+    /// When the session ends.
+    pub expire_date: Timestamp,
+}
+
+/// Does not show the data.
+impl fmt::Debug for SessionRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionRow").field("expire_date", &self.expire_date).finish_non_exhaustive()
+    }
+}
+
+/// Whether a key was free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a key that is taken names somebody else's session"]
+#[non_exhaustive]
+pub enum Created {
+    /// It was, and the row is stored.
+    Yes,
+    /// It was not; nothing was written.
+    Taken,
+}
+
+/// What a compare-and-swap met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a row that has changed was not written"]
+#[non_exhaustive]
+pub enum Swapped {
+    /// The expected data; the row is as asked.
+    Yes,
+    /// Other data, which is given; nothing was written.
+    Changed(SessionRow),
+    /// No row; nothing was written.
+    Gone,
+}
+
+/// How many sessions there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows, expired ones included.
+    pub stored: u64,
+    /// Rows that are live.
+    pub live: u64,
+}
+
+/// Returns the session under `key` if it is live: `expire_date` later than `now` (S45).
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery; [`DbError::Corrupt`] if the row cannot be read.
+pub async fn find(db: &Database, key: &SessionKey, now: Timestamp) -> Result<Option<SessionRow>, DbError> {
+    let _ = (db, key, now);
+    todo!()
+}
+
+/// As [`find`], and in the same statement the user `guess` if there is one: who was seen with this session before.
+///
+/// # Errors
+///
+/// As [`find`].
+pub async fn find_with_user(
+    db: &Database,
+    key: &SessionKey,
+    now: Timestamp,
+    guess: &UserId,
+) -> Result<Option<(SessionRow, Option<User>)>, DbError> {
+    let _ = (db, key, now, guess);
+    todo!()
+}
+
+/// Whether there is a row under `key`, live or expired (S47).
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn exists(db: &Database, key: &SessionKey) -> Result<bool, DbError> {
+    let _ = (db, key);
+    todo!()
+}
+
+/// Stores a new row if `key` is free, in one atomic step (S46, F02).
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn create(
+    db: &Database,
+    key: &SessionKey,
+    row: SessionRow,
+    durability: Durability,
+) -> Result<Created, DbError> {
+    let _ = (db, key, row, durability);
+    todo!()
+}
+
+/// Overwrites the row under `key` if there is one, live or expired (S46). Never makes one (D6).
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn update(
+    db: &Database,
+    key: &SessionKey,
+    row: SessionRow,
+    durability: Durability,
+) -> Result<Updated, DbError> {
+    let _ = (db, key, row, durability);
+    todo!()
+}
+
+/// Overwrites the row under `key` if its data still is `expected`; tells what it is otherwise (D6).
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn update_if(
+    db: &Database,
+    key: &SessionKey,
+    expected: &str,
+    row: SessionRow,
+    durability: Durability,
+) -> Result<Swapped, DbError> {
+    let _ = (db, key, expected, row, durability);
+    todo!()
+}
+
+/// Stores `row` under the free key `new` and deletes the row under `old`, both or neither. An absent `old` is no error.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn cycle(
+    db: &Database,
+    old: &SessionKey,
+    new: &SessionKey,
+    row: SessionRow,
+    durability: Durability,
+) -> Result<Created, DbError> {
+    let _ = (db, old, new, row, durability);
+    todo!()
+}
+
+/// Moves the end of the session and leaves its data alone (D15).
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn touch(db: &Database, key: &SessionKey, expire_date: Timestamp) -> Result<Updated, DbError> {
+    let _ = (db, key, expire_date);
+    todo!()
+}
+
+/// Deletes the row under `key`; whether there was one (S47).
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn delete(db: &Database, key: &SessionKey, durability: Durability) -> Result<bool, DbError> {
+    let _ = (db, key, durability);
+    todo!()
+}
+
+/// How long one step of [`clear_expired`] may keep other writes waiting.
+pub const CLEAR_STEP: Duration = Duration::from_millis(25);
+
+/// Deletes rows whose `expire_date` is earlier than `now` (S48), in steps that let other writes in between. `progress`
+/// is told the number so far after each step. Returns how many were deleted.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery; what earlier steps deleted stays deleted.
+pub async fn clear_expired(
+    db: &Database,
+    now: Timestamp,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<u64, DbError> {
+    let _ = (db, now, progress);
+    todo!()
+}
+
+/// Counts the rows. Reads a whole index: not for a request's path.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn count(db: &Database, now: Timestamp) -> Result<Counts, DbError> {
+    let _ = (db, now);
+    todo!()
+}
+
+/// Returns up to `limit` live sessions in the order of their keys, those after `after`. Ask again with the last key
+/// until fewer than `limit` come.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery. A row that cannot be read is left out and logged, as one bad row must not hide the rest.
+pub async fn list_live(
+    db: &Database,
+    now: Timestamp,
+    after: Option<&SessionKey>,
+    limit: usize,
+) -> Result<Vec<(SessionKey, SessionRow)>, DbError> {
+    let _ = (db, now, after, limit);
+    todo!()
+}

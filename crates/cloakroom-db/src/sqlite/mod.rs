@@ -1,0 +1,1 @@
+//! The SQLite half of every query.

@@ -1,0 +1,268 @@
+//! `auth_user` (A01).
+
+use cloakroom_core::clock::Timestamp;
+use cloakroom_core::keys::UserId;
+use cloakroom_core::models::{EncodedHash, User};
+
+use crate::database::Database;
+use crate::error::DbError;
+use crate::options::Updated;
+
+/// What a new user's row holds. Names and address are stored as given: normalising them is policy (A13, A14).
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// The name to sign in with.
+    pub username: String,
+    /// The password column.
+    pub password: EncodedHash,
+    /// The address, or empty.
+    pub email: String,
+    /// The first name, or empty.
+    pub first_name: String,
+    /// The last name, or empty.
+    pub last_name: String,
+    /// Whether the user may use the admin.
+    pub is_staff: bool,
+    /// Whether the account is open.
+    pub is_active: bool,
+    /// Whether the user has every permission.
+    pub is_superuser: bool,
+    /// When the account is made.
+    pub date_joined: Timestamp,
+}
+
+impl NewUser {
+    /// An open account with this name and password; the rest is empty or false.
+    #[must_use]
+    pub fn new(username: impl Into<String>, password: EncodedHash, date_joined: Timestamp) -> Self {
+        Self {
+            username: username.into(),
+            password,
+            email: String::new(),
+            first_name: String::new(),
+            last_name: String::new(),
+            is_staff: false,
+            is_active: true,
+            is_superuser: false,
+            date_joined,
+        }
+    }
+}
+
+/// Whether a username was free.
+#[derive(Clone, Debug)]
+#[must_use = "a name that is taken made no user"]
+#[non_exhaustive]
+pub enum Created {
+    /// It was; this is the new row.
+    Yes(User),
+    /// It was not; nothing was written.
+    UsernameTaken,
+}
+
+/// Whether a new username was free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a name that is taken was not given"]
+#[non_exhaustive]
+pub enum Renamed {
+    /// It was, and the user has it.
+    Yes,
+    /// Another user has it; nothing was written.
+    UsernameTaken,
+    /// There is no such user.
+    Gone,
+}
+
+/// What a compare-and-swap of a password met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a password that has changed was not written"]
+#[non_exhaustive]
+pub enum Swapped {
+    /// The expected one; it is replaced.
+    Yes,
+    /// Another one; nothing was written.
+    Changed,
+    /// There is no such user.
+    Gone,
+}
+
+/// Columns to change; `None` leaves one alone.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    /// The first name.
+    pub first_name: Option<String>,
+    /// The last name.
+    pub last_name: Option<String>,
+    /// The address.
+    pub email: Option<String>,
+}
+
+/// A yes-or-no column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Flag {
+    /// `is_active`.
+    Active,
+    /// `is_staff`.
+    Staff,
+    /// `is_superuser`.
+    Superuser,
+}
+
+/// Returns the user with this primary key.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery; [`DbError::Corrupt`] if the row cannot be read.
+pub async fn by_id(db: &Database, id: &UserId) -> Result<Option<User>, DbError> {
+    let _ = (db, id);
+    todo!()
+}
+
+/// Returns the user with exactly this name: case counts, nothing is normalised (A12).
+///
+/// # Errors
+///
+/// As [`by_id`].
+pub async fn by_username(db: &Database, username: &str) -> Result<Option<User>, DbError> {
+    let _ = (db, username);
+    todo!()
+}
+
+/// Returns the users with this address in the sense of Django's `iexact`, in the order of their keys. On SQLite only
+/// ASCII letters fold (G04). Who of them may get mail is policy (A105).
+///
+/// # Errors
+///
+/// As [`by_id`].
+pub async fn by_email_iexact(db: &Database, email: &str) -> Result<Vec<User>, DbError> {
+    let _ = (db, email);
+    todo!()
+}
+
+/// Whether a user has exactly this name.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn exists_username(db: &Database, username: &str) -> Result<bool, DbError> {
+    let _ = (db, username);
+    todo!()
+}
+
+/// Whether a user has this name in the sense of Django's `iexact`. On SQLite only ASCII letters fold (G04, A99).
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn exists_username_iexact(db: &Database, username: &str) -> Result<bool, DbError> {
+    let _ = (db, username);
+    todo!()
+}
+
+/// Makes a user if the name is free.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn create(db: &Database, user: NewUser) -> Result<Created, DbError> {
+    let _ = (db, user);
+    todo!()
+}
+
+/// Sets the password column.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn set_password(db: &Database, id: &UserId, password: &EncodedHash) -> Result<Updated, DbError> {
+    let _ = (db, id, password);
+    todo!()
+}
+
+/// Sets the password column if it still is `old`: a hash upgrade must not undo a change of password made meanwhile (A42).
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn set_password_if(
+    db: &Database,
+    id: &UserId,
+    old: &EncodedHash,
+    new: &EncodedHash,
+) -> Result<Swapped, DbError> {
+    let _ = (db, id, old, new);
+    todo!()
+}
+
+/// Sets when the user last signed in.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn set_last_login(db: &Database, id: &UserId, at: Timestamp) -> Result<Updated, DbError> {
+    let _ = (db, id, at);
+    todo!()
+}
+
+/// Changes names and address.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn update_profile(db: &Database, id: &UserId, profile: Profile) -> Result<Updated, DbError> {
+    let _ = (db, id, profile);
+    todo!()
+}
+
+/// Gives the user another name if it is free.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn rename(db: &Database, id: &UserId, username: &str) -> Result<Renamed, DbError> {
+    let _ = (db, id, username);
+    todo!()
+}
+
+/// Sets a yes-or-no column.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn set_flag(db: &Database, id: &UserId, flag: Flag, value: bool) -> Result<Updated, DbError> {
+    let _ = (db, id, flag, value);
+    todo!()
+}
+
+/// Deletes the user; whether there was one. Memberships, permissions, admin log entries and REST framework's token go
+/// first, all in one transaction (G36). Sessions stay, as Django leaves them (A75).
+///
+/// # Errors
+///
+/// [`DbError::Integrity`] if rows of a table that is not Django's refer to the user: nothing was deleted.
+pub async fn delete(db: &Database, id: &UserId) -> Result<bool, DbError> {
+    let _ = (db, id);
+    todo!()
+}
+
+/// Counts the users.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn count(db: &Database) -> Result<u64, DbError> {
+    let _ = db;
+    todo!()
+}
+
+/// Returns up to `limit` users in the order of their keys, those after `after`. Ask again with the last key until fewer
+/// than `limit` come.
+///
+/// # Errors
+///
+/// As [`by_id`].
+pub async fn list(db: &Database, after: Option<&UserId>, limit: usize) -> Result<Vec<User>, DbError> {
+    let _ = (db, after, limit);
+    todo!()
+}
