@@ -8,15 +8,34 @@
 //! - Costs that would hang or exhaust the machine are refused before any work (A14); see [`HashError::TooCostly`].
 
 mod algorithm;
+mod argon2;
+mod bcrypt;
 mod decoded;
 mod error;
+mod hasher;
+mod md5;
+mod pbkdf2;
+mod scrypt;
 mod set;
 
-pub use self::algorithm::{Algorithm, Cost, DjangoVersion, Hasher};
-pub use self::decoded::{Decoded, Number};
+pub use self::algorithm::{Algorithm, Cost, DjangoVersion};
+pub use self::decoded::{Decoded, Field, Number};
 pub use self::error::{HashError, HashersError};
+pub use self::hasher::Hasher;
 pub use self::set::{Checked, HasherSet, Upgrade, make_unusable};
 
 /// The longest password that a site should hash, in bytes (A03). Callers refuse longer ones before any work, for
 /// known and unknown users alike.
 pub const MAX_PASSWORD_BYTES: usize = 16 * 1024;
+
+/// Characters of a new salt: enough of `a-zA-Z0-9` for 128 bits (A39).
+const SALT_LEN: usize = 22;
+
+/// Whether a salt of so many characters has less than 128 bits, however they were drawn (A42).
+const fn is_short_salt(len: usize) -> bool {
+    len < SALT_LEN
+}
+
+fn check_salt(salt: &str) -> Result<(), HashError> {
+    if salt.is_empty() || salt.contains('$') { Err(HashError::Salt) } else { Ok(()) }
+}

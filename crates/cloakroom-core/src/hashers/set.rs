@@ -1,10 +1,13 @@
 //! `PASSWORD_HASHERS`: one hasher writes, all of them read.
 
-use super::algorithm::{Algorithm, DjangoVersion, Hasher};
+use std::num::NonZeroU32;
+
+use super::algorithm::{Algorithm, Cost, DjangoVersion};
 use super::decoded::Decoded;
 use super::error::{HashError, HashersError};
+use super::hasher::Hasher;
 use crate::models::EncodedHash;
-use crate::random::Random;
+use crate::random::{ALPHANUMERIC, Random, random_string};
 
 /// `PASSWORD_HASHERS`: the first hasher writes, all of them read.
 #[derive(Clone, Debug)]
@@ -76,10 +79,18 @@ impl HasherSet {
     pub fn from_settings<S: AsRef<str>>(
         names: &[S],
         version: DjangoVersion,
-        pbkdf2_iterations: Option<std::num::NonZeroU32>,
+        pbkdf2_iterations: Option<NonZeroU32>,
     ) -> Result<Self, HashersError> {
-        let _ = (names, version, pbkdf2_iterations);
-        todo!()
+        let read = |name: &S| {
+            let name = name.as_ref();
+            let algorithm = Algorithm::parse(name).ok_or_else(|| HashersError::Unknown(name.to_owned()))?;
+            let hasher = Hasher::new(algorithm, version);
+            Ok(match pbkdf2_iterations {
+                Some(n) => hasher.with_cost(Cost::Pbkdf2 { iterations: n.get() }),
+                None => hasher,
+            })
+        };
+        Self::new(names.iter().map(read).collect::<Result<_, _>>()?)
     }
 
     /// The hasher that writes.
@@ -100,33 +111,69 @@ impl HasherSet {
     ///
     /// [`HashError::PasswordTooLong`] where plain bcrypt is preferred and the password has more than 72 bytes.
     pub fn encode(&self, password: impl AsRef<[u8]>, random: &dyn Random) -> Result<EncodedHash, HashError> {
-        let _ = (password, random);
-        todo!()
+        let preferred = self.preferred();
+        preferred.encode_with(password, &preferred.new_salt(random))
     }
 
     /// Checks a password, and takes as long over a wrong one, an unusable, unknown or damaged hash as the preferred
     /// hasher takes (A13, A43).
+    ///
+    /// ```
+    /// use cloakroom_core::hashers::{Checked, HasherSet, Upgrade};
+    /// use cloakroom_core::models::EncodedHash;
+    ///
+    /// let set = HasherSet::from_settings(&["md5"], Default::default(), None)?;
+    /// let stored = EncodedHash::new("md5$seasalt$9239395c0318c8af97d15df07ae02236");
+    /// assert_eq!(set.check("lever", &stored), Checked::Match(Upgrade::Due));
+    /// assert_eq!(set.check("Lever", &stored), Checked::Mismatch(Upgrade::Due));
+    /// # Ok::<(), cloakroom_core::hashers::HashersError>(())
+    /// ```
     pub fn check(&self, password: impl AsRef<[u8]>, encoded: &EncodedHash) -> Checked {
-        let _ = (password, encoded);
-        todo!()
+        let password = password.as_ref();
+        let checked = self.verify_unevenly(password, encoded);
+        match checked {
+            Checked::Match(_) | Checked::Mismatch(Upgrade::Current) => {}
+            Checked::Mismatch(Upgrade::Due) => self.harden_runtime(password, encoded),
+            Checked::Unusable | Checked::Unknown | Checked::Unreadable(_) => self.equal_work(password),
+        }
+        checked
     }
 
     /// Checks a password as fast as the hash allows, which tells whoever measures it what kind of hash it is (A43).
     pub fn verify_unevenly(&self, password: impl AsRef<[u8]>, encoded: &EncodedHash) -> Checked {
-        let _ = (password, encoded);
-        todo!()
+        if !encoded.is_usable() {
+            return Checked::Unusable;
+        }
+        let Ok(hasher) = self.identify(encoded) else { return Checked::Unknown };
+        // In Django's order: what the preferred hasher cannot decode is not verified.
+        let judged = self
+            .must_update(encoded)
+            .and_then(|upgrade| hasher.verify(password.as_ref(), encoded.expose()).map(|matches| (matches, upgrade)));
+        match judged {
+            Ok((true, upgrade)) => Checked::Match(upgrade),
+            Ok((false, upgrade)) => Checked::Mismatch(upgrade),
+            Err(e) => Checked::Unreadable(e),
+        }
     }
 
     /// Spends the time of one hash by the preferred hasher: for accounts that do not exist (A13, A61).
     pub fn equal_work(&self, password: impl AsRef<[u8]>) {
-        let _ = password;
-        todo!()
+        self.preferred().spend(password.as_ref(), 1.0);
     }
 
-    /// Spends the time that the preferred hasher's cost is above that of `encoded` (A43).
+    /// Spends the time by which the preferred hasher's cost is above that of `encoded` (A43). Unlike Django's, it
+    /// does so for hashes of another algorithm too, as far as costs can be compared (A13).
     pub fn harden_runtime(&self, password: impl AsRef<[u8]>, encoded: &EncodedHash) {
-        let _ = (password, encoded);
-        todo!()
+        let (preferred, password) = (self.preferred(), password.as_ref());
+        let Ok(hasher) = self.identify(encoded) else { return };
+        if hasher.algorithm() == preferred.algorithm() {
+            preferred.harden(password, encoded.expose());
+        } else {
+            let missing = preferred.own_effort() - hasher.effort(encoded.expose());
+            if missing > 0.0 {
+                preferred.spend(password, missing / preferred.own_effort());
+            }
+        }
     }
 
     /// The hasher that reads `encoded` (A40).
@@ -135,8 +182,15 @@ impl HasherSet {
     ///
     /// [`HashError::UnknownAlgorithm`].
     pub fn identify(&self, encoded: &EncodedHash) -> Result<&Hasher, HashError> {
-        let _ = encoded;
-        todo!()
+        let text = encoded.expose();
+        let chars = || text.chars().count();
+        // Shapes of hashes without a salt, which no Django of today reads (A38).
+        let unsalted = (!text.contains('$') && chars() == 32)
+            || (text.starts_with("md5$$") && chars() == 37)
+            || (text.starts_with("sha1$$") && chars() == 46);
+        let name = text.split('$').next().unwrap_or_default();
+        let known = self.hashers.iter().rev().find(|h| h.algorithm().name() == name);
+        known.filter(|_| !unsalted).ok_or(HashError::UnknownAlgorithm)
     }
 
     /// The parts of `encoded`.
@@ -145,8 +199,7 @@ impl HasherSet {
     ///
     /// As Django raises.
     pub fn decode(&self, encoded: &EncodedHash) -> Result<Decoded, HashError> {
-        let _ = encoded;
-        todo!()
+        self.identify(encoded)?.decode(encoded.expose())
     }
 
     /// Whether the preferred hasher would write `encoded` differently (A42).
@@ -155,8 +208,10 @@ impl HasherSet {
     ///
     /// When the hash cannot be read.
     pub fn must_update(&self, encoded: &EncodedHash) -> Result<Upgrade, HashError> {
-        let _ = encoded;
-        todo!()
+        let preferred = self.preferred();
+        let due =
+            self.identify(encoded)?.algorithm() != preferred.algorithm() || preferred.must_update(encoded.expose())?;
+        Ok(if due { Upgrade::Due } else { Upgrade::Current })
     }
 
     /// What the admin may show of a hash: labels and values, salt and checksum masked (A46).
@@ -165,15 +220,15 @@ impl HasherSet {
     ///
     /// When the hash cannot be read.
     pub fn safe_summary(&self, encoded: &EncodedHash) -> Result<Vec<(&'static str, String)>, HashError> {
-        let _ = encoded;
-        todo!()
+        self.decode(encoded).map(|d| d.safe_summary())
     }
 
-    /// Memory that a check of `encoded` takes beyond a few KiB, in KiB; for the hashing lane's budget (D9).
+    /// The most memory that a check of `encoded` and the upgrade after it take at a time, in KiB and beyond a few;
+    /// for the hashing lane's budget (D9). An unusable or empty hash asks for what a new one takes.
     #[must_use]
     pub fn memory_kib(&self, encoded: &EncodedHash) -> u32 {
-        let _ = encoded;
-        todo!()
+        let check = self.identify(encoded).map_or(0, |h| h.memory_kib(encoded.expose()));
+        check.max(self.preferred().own_memory_kib())
     }
 }
 
@@ -186,6 +241,5 @@ impl Default for HasherSet {
 /// A password column that no password opens: `!` and 40 random characters (A35).
 #[must_use]
 pub fn make_unusable(random: &dyn Random) -> EncodedHash {
-    let _ = random;
-    todo!()
+    EncodedHash::new(format!("!{}", random_string(random, 40, ALPHANUMERIC)))
 }
