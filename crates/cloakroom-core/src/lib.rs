@@ -4,8 +4,12 @@
 //! answers come out. That makes every rule testable against the golden vectors that Django itself wrote.
 
 pub mod clock;
+pub mod cookies;
+pub mod csrf;
 pub mod emails;
 pub mod hashers;
+pub mod headers;
+pub mod hosts;
 pub mod keys;
 pub mod models;
 pub mod names;
@@ -13,5 +17,6 @@ pub mod pytext;
 pub mod random;
 pub mod reason;
 pub mod secret;
+pub mod urls;
 pub mod validators;
 pub mod value;
