@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use indexmap::IndexMap;
+use indexmap::{Equivalent, IndexMap};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -231,7 +231,13 @@ impl Dict {
     /// The value under `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(&Text::from(key))
+        self.0.get(&TextRef::Utf8(key))
+    }
+
+    /// The value under `key`, which may hold lone surrogates.
+    #[must_use]
+    pub fn get_text(&self, key: &Text) -> Option<&Value> {
+        self.0.get(key)
     }
 
     /// Sets a value; a key that is there keeps its place. Returns the old value.
@@ -241,13 +247,18 @@ impl Dict {
 
     /// Takes a value out; the order of the others stays.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        self.0.shift_remove(&Text::from(key))
+        self.0.shift_remove(&TextRef::Utf8(key))
+    }
+
+    /// As [`remove`](Self::remove) for a key that may hold lone surrogates.
+    pub fn remove_text(&mut self, key: &Text) -> Option<Value> {
+        self.0.shift_remove(key)
     }
 
     /// Whether `key` is there.
     #[must_use]
     pub fn contains_key(&self, key: &str) -> bool {
-        self.0.contains_key(&Text::from(key))
+        self.0.contains_key(&TextRef::Utf8(key))
     }
 
     /// How many keys there are.
@@ -278,6 +289,24 @@ impl Dict {
     }
 }
 
+/// A key to look up without making a [`Text`]: same variants in the same order, so that it hashes alike.
+#[derive(Hash)]
+enum TextRef<'a> {
+    Utf8(&'a str),
+    #[expect(dead_code, reason = "keeps the derived hash that of `Text`")]
+    Surrogates(&'a [u16]),
+}
+
+impl Equivalent<Text> for TextRef<'_> {
+    fn equivalent(&self, key: &Text) -> bool {
+        match (self, key) {
+            (Self::Utf8(a), Text::Utf8(b)) => **a == **b,
+            (Self::Surrogates(a), Text::Surrogates(b)) => **a == **b,
+            _ => false,
+        }
+    }
+}
+
 /// Equal when keys and values are, in any order, as in Python.
 impl PartialEq for Dict {
     fn eq(&self, other: &Self) -> bool {
@@ -297,5 +326,23 @@ impl IntoIterator for Dict {
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_found_by_text_and_by_str() {
+        let odd = Text::from_utf16(&[0xd800]);
+        let mut d: Dict = (0..100).map(|n| (Text::from(n.to_string()), Value::Int(n))).collect();
+        d.insert(odd.clone(), Value::None);
+        assert_eq!(d.get("42"), Some(&Value::Int(42)));
+        assert!(d.contains_key("99") && !d.contains_key("100"));
+        assert_eq!(d.get_text(&odd), Some(&Value::None));
+        assert_eq!(d.remove("0"), Some(Value::Int(0)));
+        assert_eq!(d.remove_text(&odd), Some(Value::None));
+        assert_eq!(d.len(), 99);
     }
 }
