@@ -6,8 +6,11 @@
 use std::fmt;
 
 use indexmap::{Equivalent, IndexMap};
+use jiff::civil::{Date, Time};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::pydatetime::DateTime;
 
 /// A Python `str`: UTF-8 nearly always, UTF-16 units where it holds a lone surrogate (G11).
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -96,6 +99,83 @@ pub enum Value {
     Dict(Dict),
     /// A `dict` with a key that is no text, in order. JSON writes such keys as text (S31).
     Map(Vec<(Value, Value)>),
+    /// A `tuple`; JSON makes it a list (S31).
+    Tuple(Vec<Value>),
+    /// What JSON cannot hold: only pickled sessions do (S36).
+    Object(Box<Object>),
+}
+
+/// A Python object that has no JSON form.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Object {
+    /// A `bytes`.
+    Bytes(Box<[u8]>),
+    /// A `set`, in the order in which it was stored.
+    Set(Vec<Value>),
+    /// A `frozenset`, in the order in which it was stored.
+    FrozenSet(Vec<Value>),
+    /// A `datetime.datetime`.
+    DateTime(DateTime),
+    /// A `datetime.date`.
+    Date(Date),
+    /// A `datetime.time` without a zone.
+    Time(Time),
+    /// A `datetime.timedelta`.
+    TimeDelta {
+        /// Days; alone negative where the whole is.
+        days: i32,
+        /// 0 to 86,399.
+        seconds: u32,
+        /// 0 to 999,999.
+        microseconds: u32,
+    },
+    /// A `decimal.Decimal`, as its text.
+    Decimal(Box<str>),
+    /// A `uuid.UUID`, as its integer.
+    Uuid(u128),
+    /// A `complex`.
+    Complex(f64, f64),
+}
+
+impl Object {
+    /// The name of the Python type.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::Bytes(_) => "bytes",
+            Self::Set(_) => "set",
+            Self::FrozenSet(_) => "frozenset",
+            Self::DateTime(_) => "datetime",
+            Self::Date(_) => "date",
+            Self::Time(_) => "time",
+            Self::TimeDelta { .. } => "timedelta",
+            Self::Decimal(_) => "Decimal",
+            Self::Uuid(_) => "UUID",
+            Self::Complex(..) => "complex",
+        }
+    }
+
+    fn is_truthy(&self) -> bool {
+        match self {
+            Self::Bytes(b) => !b.is_empty(),
+            Self::Set(s) | Self::FrozenSet(s) => !s.is_empty(),
+            Self::TimeDelta { days, seconds, microseconds } => *days != 0 || *seconds != 0 || *microseconds != 0,
+            // The digits before the exponent decide; NaN and Infinity are true.
+            Self::Decimal(d) => !d
+                .split(['e', 'E'])
+                .next()
+                .is_some_and(|m| m.contains('0') && m.chars().all(|c| matches!(c, '0' | '.' | '-' | '+'))),
+            Self::Complex(re, im) => *re != 0.0 || *im != 0.0,
+            Self::DateTime(_) | Self::Date(_) | Self::Time(_) | Self::Uuid(_) => true,
+        }
+    }
+}
+
+impl From<Object> for Value {
+    fn from(object: Object) -> Self {
+        Self::Object(Box::new(object))
+    }
 }
 
 impl Value {
@@ -122,6 +202,8 @@ impl Value {
             Self::List(l) => !l.is_empty(),
             Self::Dict(d) => !d.is_empty(),
             Self::Map(m) => !m.is_empty(),
+            Self::Tuple(t) => !t.is_empty(),
+            Self::Object(o) => o.is_truthy(),
         }
     }
 
@@ -178,7 +260,27 @@ impl From<&Value> for serde_json::Value {
             Value::Str(t) => Self::String(t.to_string_lossy()),
             Value::List(l) => Self::Array(l.iter().map(Self::from).collect()),
             Value::Dict(d) => Self::Object(d.iter().map(|(k, v)| (k.to_string_lossy(), Self::from(v))).collect()),
+            Value::Tuple(t) => Self::Array(t.iter().map(Self::from).collect()),
+            Value::Object(o) => Self::from(&**o),
             Value::Map(m) => Self::Array(m.iter().map(|(k, v)| Self::Array(vec![k.into(), v.into()])).collect()),
+        }
+    }
+}
+
+impl From<&Object> for serde_json::Value {
+    fn from(object: &Object) -> Self {
+        match object {
+            Object::Bytes(b) => Self::Array(b.iter().map(|&b| Self::from(b)).collect()),
+            Object::Set(s) | Object::FrozenSet(s) => Self::Array(s.iter().map(Self::from).collect()),
+            Object::DateTime(t) => Self::String(t.isoformat()),
+            Object::Date(d) => Self::String(d.to_string()),
+            Object::Time(t) => Self::String(t.to_string()),
+            Object::TimeDelta { days, seconds, microseconds } => {
+                Self::from(f64::from(*days) * 86_400.0 + f64::from(*seconds) + f64::from(*microseconds) / 1e6)
+            }
+            Object::Decimal(d) => Self::String(d.to_string()),
+            Object::Uuid(u) => Self::String(format!("{u:032x}")),
+            Object::Complex(re, im) => Self::Array(vec![Self::from(*re), Self::from(*im)]),
         }
     }
 }

@@ -1,0 +1,114 @@
+//! `session_data`: a signed, timed, mostly compressed JSON dictionary (S30–S34, S37).
+
+use crate::clock::Timestamp;
+use crate::codec::json::{self, EncodeError};
+use crate::secret::SecretKeys;
+use crate::signing::{Compression, MaxAge, SigningError, TimestampSigner};
+use crate::value::{Dict, Value};
+
+/// The salt of the db, cached_db and file engines (S30).
+pub const SESSION_STORE_SALT: &str = "django.contrib.sessions.SessionStore";
+
+/// The salt of the signed_cookies engine (S37).
+pub const SIGNED_COOKIES_SALT: &str = "django.contrib.sessions.backends.signed_cookies";
+
+/// Writes and reads session texts under one salt. Make it once: it keeps the derived keys.
+///
+/// ```
+/// use cloakroom_core::clock::Timestamp;
+/// use cloakroom_core::codec::session::{SESSION_STORE_SALT, SessionCodec};
+/// use cloakroom_core::secret::{SecretKey, SecretKeys};
+/// use cloakroom_core::value::Dict;
+///
+/// let keys = SecretKeys::new(SecretKey::new("a long secret").expect("it is not empty"), Vec::new());
+/// let codec = SessionCodec::new(&keys, SESSION_STORE_SALT);
+/// let mut data = Dict::new();
+/// data.insert("visits", 1_i64);
+/// let text = codec.encode(&data, Timestamp::from_secs(1_767_323_045))?;
+/// assert!(text.starts_with("eyJ2aXNpdHMiOjF9:1vbVSP:"));
+/// assert_eq!(codec.decode(&text).data, data);
+/// # Ok::<(), cloakroom_core::codec::json::EncodeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SessionCodec {
+    signer: TimestampSigner,
+}
+
+impl SessionCodec {
+    /// A codec for the engine that `salt` names.
+    #[must_use]
+    pub fn new(keys: &SecretKeys, salt: &str) -> Self {
+        Self { signer: TimestampSigner::new(keys, salt) }
+    }
+
+    /// Writes a session's data, signed by the current key at `now`.
+    ///
+    /// # Errors
+    ///
+    /// When the data holds something that JSON cannot: Django answers 500 for that save (S31).
+    pub fn encode(&self, data: &Dict, now: Timestamp) -> Result<String, EncodeError> {
+        Ok(self.signer.sign_bytes(json::dumps_dict(data)?.as_bytes(), Compression::IfSmaller, now))
+    }
+
+    /// Writes data of any form, such as a dictionary with keys that are no text.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode).
+    pub fn encode_value(&self, data: &Value, now: Timestamp) -> Result<String, EncodeError> {
+        self.signer.dumps(data, Compression::IfSmaller, now)
+    }
+
+    /// Reads a stored text, however old it is (S34). Whatever is wrong with it, the data is empty (S33).
+    #[must_use]
+    pub fn decode(&self, text: &str) -> Decoded {
+        Decoded::from_loaded(self.signer.loads(text, Timestamp::UNIX_EPOCH, None))
+    }
+
+    /// Reads a signed_cookies session: like [`decode`](Self::decode), but it expires (S58).
+    #[must_use]
+    pub fn decode_within(&self, text: &str, now: Timestamp, max_age: MaxAge) -> Decoded {
+        Decoded::from_loaded(self.signer.loads(text, now, Some(max_age)))
+    }
+}
+
+/// What a stored text holds.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Decoded {
+    /// The data; empty where there is a [`problem`](Self::problem).
+    pub data: Dict,
+    /// Why the data is empty although something was stored.
+    pub problem: Option<Problem>,
+    /// The place in [`SecretKeys::iter`] of the key that verifies the text: 0 is the key that signs (D10).
+    pub key: Option<usize>,
+}
+
+/// Why a stored text gives no data.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// No key verifies it. Django logs a warning to `django.security.SuspiciousSession`.
+    BadSignature,
+    /// It is genuine and too old; only [`SessionCodec::decode_within`] says so.
+    Expired,
+    /// It is genuine and cannot be decoded. Django says nothing.
+    Unreadable(SigningError),
+    /// It is genuine and holds something else than a dictionary; Django fails at its first use, with a 500 (S34).
+    NotADict(Value),
+}
+
+impl Decoded {
+    fn from_loaded(loaded: Result<crate::signing::Loaded, SigningError>) -> Self {
+        let (data, problem, key) = match loaded {
+            Ok(loaded) => match loaded.value {
+                Value::Dict(data) => (data, None, Some(loaded.key)),
+                other => (Dict::new(), Some(Problem::NotADict(other)), Some(loaded.key)),
+            },
+            Err(SigningError::NoSignature | SigningError::Mismatch) => (Dict::new(), Some(Problem::BadSignature), None),
+            Err(SigningError::Expired { .. }) => (Dict::new(), Some(Problem::Expired), None),
+            Err(e) => (Dict::new(), Some(Problem::Unreadable(e)), None),
+        };
+        Self { data, problem, key }
+    }
+}
