@@ -1,1 +1,4 @@
-//! Account pages, ready to mount.
+//! Account pages, ready to mount: log in and out, sign up, profile, passwords, sessions.
+
+pub mod assets;
+pub mod templates;

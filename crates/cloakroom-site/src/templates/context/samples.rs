@@ -1,0 +1,142 @@
+//! Sample contexts: every page in each state that its template tells apart.
+
+use cloakroom_core::clock::Timestamp;
+use cloakroom_core::models::User;
+use cloakroom_web::forms::accounts::{
+    AuthenticationForm, PasswordChangeForm, PasswordResetForm, SetPasswordForm, Taken, UpdateForm, UserCreationForm,
+};
+use serde_json::json;
+
+use super::*;
+use crate::templates::{TemplateError, Templates};
+
+const TOKEN: &str = "sample-token";
+const NASTY: &str = "</title><script>alert(1)</script>\"'&";
+
+/// A layout with nobody signed in.
+#[must_use]
+pub fn layout() -> Layout<'static> {
+    static URLS: std::sync::OnceLock<Urls> = std::sync::OnceLock::new();
+    let site = Site {
+        name: "Cloakroom",
+        lang: "en",
+        stylesheet: crate::assets::stylesheet_path(),
+        icon: crate::assets::icon_path(),
+        home: "/",
+    };
+    Layout { site, urls: URLS.get_or_init(|| Urls::under("/accounts")), nav: None }
+}
+
+/// A layout with somebody signed in whose name means harm.
+#[must_use]
+pub fn signed_in() -> Layout<'static> {
+    Layout { nav: Some(Nav { username: NASTY, csrf_token: Some(TOKEN) }), ..layout() }
+}
+
+/// Every page and mail, rendered from each of its samples, under a name for each.
+pub fn render_all(templates: &Templates) -> Vec<(String, Result<String, TemplateError>)> {
+    let mut all = Gallery { templates, rendered: Vec::new() };
+    public_pages(&mut all);
+    account_pages(&mut all);
+    reset_pages(&mut all);
+    let mail = json!({ "site_name": NASTY, "username": NASTY, "link": "https://site.example/reset/MQ/a-b/" });
+    for name in ["mail/password_reset_subject.txt", "mail/password_reset_body.txt"] {
+        all.rendered.push((name.to_owned(), templates.text(name, &mail)));
+    }
+    all.rendered
+}
+
+struct Gallery<'a> {
+    templates: &'a Templates,
+    rendered: Vec<(String, Result<String, TemplateError>)>,
+}
+
+impl Gallery<'_> {
+    fn add<P: Page>(&mut self, state: &str, layout: &Layout<'_>, page: &P) {
+        let name = P::TEMPLATE.trim_end_matches(".html").replace('/', "-");
+        self.rendered.push((format!("{name}{state}"), self.templates.page(layout, page)));
+    }
+}
+
+fn public_pages(all: &mut Gallery<'_>) {
+    let anonymous = layout();
+    all.add("", &anonymous, &Index { first_steps: false });
+    all.add("-first", &anonymous, &Index { first_steps: true });
+
+    let login = |form: &AuthenticationForm, next: &str| Login {
+        form: form.form().into(),
+        csrf_token: TOKEN.to_owned(),
+        next: next.to_owned(),
+    };
+    all.add("", &anonymous, &login(&AuthenticationForm::plain(), ""));
+    let mut refused = AuthenticationForm::bind(|_| Some(NASTY.to_owned()));
+    refused.refuse_login();
+    all.add("-refused", &anonymous, &login(&refused, "/x/?a=\"<b>"));
+    all.add("-empty", &anonymous, &login(&AuthenticationForm::bind(|_| None), ""));
+    all.add("", &anonymous, &LoggedOut {});
+
+    let signup = |form: &UserCreationForm| Signup { form: form.form().into(), csrf_token: TOKEN.to_owned() };
+    all.add("", &anonymous, &signup(&UserCreationForm::plain(&help())));
+    let mut wrong = UserCreationForm::bind(&help(), |name| match name {
+        "username" => Some("alice".to_owned()),
+        "email" => Some("no address".to_owned()),
+        "password1" => Some("a".to_owned()),
+        _ => Some(NASTY.to_owned()),
+    });
+    wrong.finish(Taken::Yes, |_, _| Vec::new());
+    all.add("-wrong", &anonymous, &signup(&wrong));
+
+    for (status, title) in [(403, "Forbidden"), (404, "Not found"), (503, "Back in a moment")] {
+        let page =
+            ErrorPage { status, title: title.to_owned(), text: "There is no such page on this site.".to_owned() };
+        all.add(&format!("-{status}"), &anonymous, &page);
+    }
+}
+
+fn account_pages(all: &mut Gallery<'_>) {
+    let layout = signed_in();
+    let mut user = User::new(1.into(), NASTY, Timestamp::UNIX_EPOCH);
+    all.add("-bare", &layout, &Profile { account: (&user).into(), csrf_token: TOKEN.to_owned() });
+    user.first_name = "Émile".into();
+    user.email = "emile@site.example".into();
+    all.add("", &layout, &Profile { account: (&user).into(), csrf_token: TOKEN.to_owned() });
+
+    let update = |form: &UpdateForm| Update { form: form.form().into(), csrf_token: TOKEN.to_owned() };
+    all.add("", &layout, &update(&UpdateForm::of(&user)));
+    all.add("-wrong", &layout, &update(&UpdateForm::bind(|_| Some("\0".repeat(200)))));
+    all.add("", &layout, &Delete { csrf_token: TOKEN.to_owned() });
+
+    let rows = [("4f2a90c1", true, ""), ("b81e77d0", false, "Firefox on Linux, 192.0.2.7")];
+    let rows = rows.map(|(id, current, about)| {
+        SessionRow::new(id.to_owned(), current, Timestamp::from_secs(1_800_000_000), about.to_owned())
+    });
+    all.add("", &layout, &Sessions { rows: rows.to_vec(), csrf_token: TOKEN.to_owned() });
+    all.add("-none", &layout, &Sessions { rows: Vec::new(), csrf_token: TOKEN.to_owned() });
+
+    let change = |form: &PasswordChangeForm| PasswordChange { form: form.form().into(), csrf_token: TOKEN.to_owned() };
+    all.add("", &layout, &change(&PasswordChangeForm::plain(&help())));
+    let mut wrong = PasswordChangeForm::bind(&help(), |name| Some(name.to_owned()));
+    wrong.refuse_old_password();
+    all.add("-wrong", &layout, &change(&wrong));
+    let without_token = Layout { nav: Some(Nav { username: "alice", csrf_token: None }), ..layout };
+    all.add("", &without_token, &PasswordChangeDone {});
+}
+
+fn reset_pages(all: &mut Gallery<'_>) {
+    let anonymous = layout();
+    let reset = |form: &PasswordResetForm| PasswordReset { form: form.form().into(), csrf_token: TOKEN.to_owned() };
+    all.add("", &anonymous, &reset(&PasswordResetForm::plain()));
+    all.add("-wrong", &anonymous, &reset(&PasswordResetForm::bind(|_| None)));
+    all.add("", &anonymous, &PasswordResetDone {});
+    let form = SetPasswordForm::plain(&help());
+    let confirm = PasswordResetConfirm { form: Some(form.form().into()), csrf_token: TOKEN.to_owned() };
+    all.add("", &anonymous, &confirm);
+    all.add("-invalid", &anonymous, &PasswordResetConfirm { form: None, csrf_token: String::new() });
+    all.add("", &anonymous, &PasswordResetComplete {});
+}
+
+fn help() -> Vec<String> {
+    ["At least 8 characters.", "Not too much like your other details.", "Not one that many people use."]
+        .map(str::to_owned)
+        .to_vec()
+}
