@@ -19,7 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(out.join(path.trim_start_matches('/')), content)?;
     }
     for (name, rendered) in samples::render_all(&templates) {
-        fs::write(out.join(name).with_extension("html"), rendered?.replace("\"/static/", "\"static/"))?;
+        let name = if name.ends_with(".txt") { name.replace('/', "-") } else { format!("{name}.html") };
+        fs::write(out.join(name), rendered?.replace("\"&#x2f;static&#x2f;", "\"static/"))?;
     }
     Ok(())
 }
