@@ -9,6 +9,9 @@ use crate::lane::Busy;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthError {
+    /// The database gave no answer (F01).
+    #[error("the database gave no answer")]
+    Db(#[from] cloakroom_db::DbError),
     /// The lane is full: 503 with `Retry-After` (A16).
     #[error("no password can be hashed now")]
     Busy(#[from] Busy),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::User;
 use cloakroom_core::reason::{Anonymous, Refusal};
+use cloakroom_db::permissions::Holder;
 
 /// Something that happened to an account or to who is signed in.
 #[derive(Clone, Debug)]
@@ -84,10 +85,10 @@ pub enum AuthEvent {
         /// Whose.
         user_id: UserId,
     },
-    /// What a user may do changed (Z01).
+    /// What a user or a group may do changed (Z01).
     AccessChanged {
         /// Whose.
-        user_id: UserId,
+        holder: Holder,
         /// What changed.
         change: AccessChange,
     },
@@ -116,6 +117,15 @@ pub enum Activity {
     Inactive,
 }
 
+/// Whether something was turned on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
 /// A change of what a user may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -128,6 +138,10 @@ pub enum AccessChange {
     Joined(String),
     /// Left a group.
     Left(String),
+    /// May use the admin, or may not (A86).
+    Staff(Switch),
+    /// May do everything, or may not (A82).
+    Superuser(Switch),
 }
 
 /// A listener: called with every event.
@@ -188,8 +202,11 @@ impl AuthEvent {
             | Self::PasswordUpgraded { user_id }
             | Self::UserDeleted { user_id, .. }
             | Self::ActivityChanged { user_id, .. }
-            | Self::ProfileChanged { user_id }
-            | Self::AccessChanged { user_id, .. } => Some(user_id),
+            | Self::ProfileChanged { user_id } => Some(user_id),
+            Self::AccessChanged { holder, .. } => match holder {
+                Holder::User(id) => Some(id),
+                _ => None,
+            },
             Self::LoginFailed { .. } | Self::ResetRequested { .. } => None,
         }
     }
@@ -224,8 +241,8 @@ impl AuthEvent {
             Self::ActivityChanged { now, .. } => {
                 tracing::info!(target: TARGET, event, user, now = ?now, outcome = "success");
             }
-            Self::AccessChanged { change, .. } => {
-                tracing::info!(target: TARGET, event, user, change = ?change, outcome = "success");
+            Self::AccessChanged { holder, change } => {
+                tracing::info!(target: TARGET, event, holder = ?holder, change = ?change, outcome = "success");
             }
             Self::LoggedOut { .. } | Self::PasswordUpgraded { .. } | Self::ProfileChanged { .. } => {
                 tracing::info!(target: TARGET, event, user, outcome = "success");

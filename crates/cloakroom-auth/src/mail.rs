@@ -26,6 +26,17 @@ pub struct ResetMail {
     pub uid: String,
     /// The token as it stands in the link. A secret until it is used.
     pub token: Secret<String>,
+    /// The site that the link leads to.
+    pub site: Site,
+}
+
+/// The site on whose behalf a mail goes out, from the configuration rather than from a request's `Host` (R04).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// What people call it.
+    pub name: String,
+    /// Scheme and host, such as `https://example.com`, without a path.
+    pub origin: String,
 }
 
 /// Sends mail. Called off the request's path: how long it takes must not tell whether an address is known (E02).

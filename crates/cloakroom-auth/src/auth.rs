@@ -1,0 +1,276 @@
+//! [`Auth`], the service, and how it is built.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom_core::clock::{Clock, SystemClock, Timestamp};
+use cloakroom_core::hashers::HasherSet;
+use cloakroom_core::keys::UserId;
+use cloakroom_core::models::User;
+use cloakroom_core::random::{OsRandom, Random};
+use cloakroom_core::secret::SecretKeys;
+use cloakroom_core::validators::{self, PasswordValidator};
+use cloakroom_db::{Database, users};
+
+use crate::backends::BackendKind;
+use crate::error::AuthError;
+use crate::events::{AuthEvent, Listener, Listeners};
+use crate::hashing::Hashing;
+use crate::lane::{Lane, LaneConfig};
+
+/// The service: who may come in, who is in, what they may do. Clones share it.
+#[derive(Clone)]
+pub struct Auth(Arc<Inner>);
+
+struct Inner {
+    db: Database,
+    keys: SecretKeys,
+    hashing: Hashing,
+    validators: Vec<Box<dyn PasswordValidator>>,
+    backends: Arc<[BackendKind]>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    reset: ResetPolicy,
+    listeners: Listeners,
+}
+
+/// How long reset links work, and in which zone their time is written (A90, A91).
+#[derive(Clone, Debug)]
+pub(crate) struct ResetPolicy {
+    pub(crate) timeout: Duration,
+    pub(crate) time_zone: jiff::tz::TimeZone,
+}
+
+impl Auth {
+    /// Starts to build a service over `db` whose signatures `keys` make.
+    ///
+    /// Defaults are Django's: its list of hashers, the four validators of `startproject`, `ModelBackend`, three days for
+    /// reset links.
+    #[must_use]
+    pub fn builder(db: Database, keys: SecretKeys) -> AuthBuilder {
+        AuthBuilder {
+            db,
+            keys,
+            hashers: HasherSet::default(),
+            validators: validators::startproject(),
+            backends: vec![BackendKind::model()],
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+            lane: None,
+            lane_config: LaneConfig::default(),
+            reset: ResetPolicy { timeout: Duration::from_secs(3 * 24 * 60 * 60), time_zone: jiff::tz::TimeZone::UTC },
+            listeners: Listeners::default(),
+        }
+    }
+
+    /// The configured back ends, in order.
+    #[must_use]
+    pub fn backends(&self) -> &[BackendKind] {
+        &self.0.backends
+    }
+
+    /// The hashing lane, for metrics.
+    #[must_use]
+    pub fn lane(&self) -> &Lane {
+        &self.0.hashing.lane
+    }
+
+    /// The hashers, for summaries of hashes (A46).
+    #[must_use]
+    pub fn hashers(&self) -> &HasherSet {
+        &self.0.hashing.hashers
+    }
+
+    /// The password validators, for their help texts (A54).
+    #[must_use]
+    pub fn validators(&self) -> &[Box<dyn PasswordValidator>] {
+        &self.0.validators
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn db(&self) -> &Database {
+        &self.0.db
+    }
+
+    /// The secret keys.
+    #[must_use]
+    pub fn secret_keys(&self) -> &SecretKeys {
+        &self.0.keys
+    }
+
+    /// The present moment, by the service's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Finds a user by key.
+    ///
+    /// # Errors
+    ///
+    /// When the database gives no answer.
+    pub async fn user_by_id(&self, id: &UserId) -> Result<Option<User>, AuthError> {
+        Ok(users::by_id(self.db(), id).await?)
+    }
+
+    /// Finds a user by exactly this name (`get_by_natural_key`, A20).
+    ///
+    /// # Errors
+    ///
+    /// When the database gives no answer.
+    pub async fn user_by_username(&self, username: &str) -> Result<Option<User>, AuthError> {
+        Ok(users::by_username(self.db(), username).await?)
+    }
+
+    /// Records an event and tells the listeners. For doors that know of events which happen outside of this crate.
+    pub fn emit(&self, event: &AuthEvent) {
+        self.0.listeners.emit(event);
+    }
+
+    pub(crate) fn backends_shared(&self) -> Arc<[BackendKind]> {
+        Arc::clone(&self.0.backends)
+    }
+
+    pub(crate) fn hashing(&self) -> &Hashing {
+        &self.0.hashing
+    }
+
+    pub(crate) fn random(&self) -> &dyn Random {
+        &*self.0.random
+    }
+
+    pub(crate) fn reset_policy(&self) -> &ResetPolicy {
+        &self.0.reset
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").field("backends", &self.0.backends).finish_non_exhaustive()
+    }
+}
+
+/// Builds an [`Auth`].
+#[must_use = "a builder does nothing until `build`"]
+pub struct AuthBuilder {
+    db: Database,
+    keys: SecretKeys,
+    hashers: HasherSet,
+    validators: Vec<Box<dyn PasswordValidator>>,
+    backends: Vec<BackendKind>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    lane: Option<Lane>,
+    lane_config: LaneConfig,
+    reset: ResetPolicy,
+    listeners: Listeners,
+}
+
+impl AuthBuilder {
+    /// Sets `PASSWORD_HASHERS`.
+    pub fn with_hashers(mut self, hashers: HasherSet) -> Self {
+        self.hashers = hashers;
+        self
+    }
+
+    /// Sets `AUTH_PASSWORD_VALIDATORS`.
+    pub fn with_validators(mut self, validators: Vec<Box<dyn PasswordValidator>>) -> Self {
+        self.validators = validators;
+        self
+    }
+
+    /// Sets `AUTHENTICATION_BACKENDS`, in the order in which they are asked.
+    pub fn with_backends(mut self, backends: Vec<BackendKind>) -> Self {
+        self.backends = backends;
+        self
+    }
+
+    /// Sets the clock.
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets the source of chance.
+    pub fn with_random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// Sets how wide the hashing lane is.
+    pub fn with_lane_config(mut self, config: LaneConfig) -> Self {
+        self.lane_config = config;
+        self
+    }
+
+    /// Shares a lane with another service of this process, so that both together stay within its bounds.
+    pub fn with_lane(mut self, lane: Lane) -> Self {
+        self.lane = Some(lane);
+        self
+    }
+
+    /// Sets `PASSWORD_RESET_TIMEOUT`.
+    pub const fn with_reset_timeout(mut self, timeout: Duration) -> Self {
+        self.reset.timeout = timeout;
+        self
+    }
+
+    /// Sets the site's `TIME_ZONE`: reset tokens count seconds of local time (G24). Default: UTC.
+    pub fn with_time_zone(mut self, time_zone: jiff::tz::TimeZone) -> Self {
+        self.reset.time_zone = time_zone;
+        self
+    }
+
+    /// Adds a listener for events. Listeners are called in the order in which they were added.
+    pub fn with_listener(mut self, listener: impl Fn(&AuthEvent) + Send + Sync + 'static) -> Self {
+        let listener: Arc<Listener> = Arc::new(listener);
+        self.listeners.add(listener);
+        self
+    }
+
+    /// Builds the service and starts its hashing lane.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`].
+    pub fn build(self) -> Result<Auth, SetupError> {
+        if self.backends.is_empty() {
+            return Err(SetupError::NoBackends);
+        }
+        let lane = match self.lane {
+            Some(lane) => lane,
+            None => Lane::start(self.lane_config)?,
+        };
+        Ok(Auth(Arc::new(Inner {
+            db: self.db,
+            keys: self.keys,
+            hashing: Hashing { hashers: Arc::new(self.hashers), random: Arc::clone(&self.random), lane },
+            validators: self.validators,
+            backends: self.backends.into(),
+            clock: self.clock,
+            random: self.random,
+            reset: self.reset,
+            listeners: self.listeners,
+        })))
+    }
+}
+
+impl fmt::Debug for AuthBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthBuilder").field("backends", &self.backends).finish_non_exhaustive()
+    }
+}
+
+/// Why a service cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// Nobody could ever sign in.
+    #[error("authentication_backends is empty: name at least one, such as \"model\"")]
+    NoBackends,
+    /// The system refused a thread for the hashing lane.
+    #[error("the password hashing threads could not be started")]
+    Threads(#[from] std::io::Error),
+}
