@@ -1,0 +1,263 @@
+//! What every engine does: [`Engine`], and [`AnyEngine`], the one that the settings chose.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cloakroom_core::clock::Timestamp;
+use cloakroom_core::keys::SessionKey;
+use cloakroom_core::reason::Anonymous;
+use cloakroom_core::value::Dict;
+
+use crate::engines::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, SignedCookiesEngine};
+use crate::error::EngineError;
+
+/// Where sessions are kept. `engine_suite!` states these rules as tests; every engine runs it.
+pub trait Engine: fmt::Debug + Send + Sync + 'static {
+    /// Reads the session under `key` as of `now` (S17). A session that expires exactly at `now` has expired (S45).
+    ///
+    /// # Errors
+    ///
+    /// The store failed: the answer is 503 and the cookie stays (F01).
+    fn load(&self, key: &SessionKey, now: Timestamp) -> impl Future<Output = Result<Loaded, EngineError>> + Send;
+
+    /// Stores a session if `key` is free, in one atomic step (F02).
+    ///
+    /// # Errors
+    ///
+    /// The store failed, or the data has no stored form.
+    fn create(
+        &self,
+        key: &SessionKey,
+        data: &Arc<Dict>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Created, EngineError>> + Send;
+
+    /// Changes a session that is still there, atomically; never revives an ended one (S12), and never undoes what
+    /// another request stored in between (D6).
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create); [`EngineError::Contended`] when others were faster every time.
+    fn update(
+        &self,
+        key: &SessionKey,
+        change: Change<'_>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Saved, EngineError>> + Send;
+
+    /// Moves a session to the free key `new` with this data: stores it there, then deletes `old` (S16). An absent
+    /// `old` is no error.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create). Where the store has no transactions, the session may be under both keys then.
+    fn cycle(
+        &self,
+        old: &SessionKey,
+        new: &SessionKey,
+        data: &Arc<Dict>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Created, EngineError>> + Send {
+        async move {
+            let created = self.create(new, data, now).await?;
+            if matches!(created, Created::Yes(_)) {
+                self.delete(old).await?;
+            }
+            Ok(created)
+        }
+    }
+
+    /// Ends the session. An absent one is no error.
+    ///
+    /// # Errors
+    ///
+    /// The store failed: the session may be alive.
+    fn delete(&self, key: &SessionKey) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// Whether `key` is taken, by an expired session too where the store keeps such (S47).
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    fn exists(&self, key: &SessionKey, now: Timestamp) -> impl Future<Output = Result<bool, EngineError>> + Send;
+
+    /// Removes sessions that expired before `now` and returns how many; 0 where the store does so by itself (S59).
+    ///
+    /// # Errors
+    ///
+    /// The store failed. What was removed before stays removed.
+    fn clear_expired(&self, now: Timestamp) -> impl Future<Output = Result<u64, EngineError>> + Send;
+
+    /// Whether `key` may be looked up at all (S57). A key that may not never reaches the store.
+    fn admits(&self, key: &SessionKey) -> bool {
+        let _ = key;
+        true
+    }
+}
+
+/// What an engine found under a key.
+#[must_use]
+#[derive(Debug)]
+pub enum Loaded {
+    /// A live session.
+    Live(Record),
+    /// None: never made, ended, or expired. The request goes on without a key (S45).
+    Absent(Anonymous),
+    /// An expired one, which was removed, and the engine wants a new one made at once (S56).
+    Renew,
+    /// No data to be had from a key that stays: the next answer replaces the cookie (S58).
+    Broken(Anonymous),
+}
+
+/// A session as it is stored.
+#[derive(Clone)]
+pub struct Record {
+    /// The data.
+    pub data: Arc<Dict>,
+    /// What to compare with when saving; `None` where the engine did not see the stored version.
+    pub version: Option<Version>,
+    /// Why the data is empty although the session is there (S33): it does not verify, or cannot be read.
+    pub damage: Option<Anonymous>,
+}
+
+/// The data never prints.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("damage", &self.damage).finish_non_exhaustive()
+    }
+}
+
+/// One stored state of a session, to tell whether it is still the same.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Version {
+    /// The stored text.
+    Text(Arc<str>),
+    /// The stored data itself.
+    Data(Arc<Dict>),
+}
+
+/// Stored sessions never print.
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Version(***)")
+    }
+}
+
+/// A change to a stored session: what it is based on, and how to make it.
+pub struct Change<'a> {
+    /// What the change was made from.
+    pub base: Base,
+    /// Makes the new data. Called with `None` when the stored session is still the base or is to be replaced whole or
+    /// is damaged, otherwise with what is stored now, as often as that changes.
+    pub make: &'a mut (dyn FnMut(Option<&Arc<Dict>>) -> Arc<Dict> + Send),
+}
+
+impl fmt::Debug for Change<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Change").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+/// What a [`Change`] was made from.
+#[derive(Clone, Debug)]
+pub enum Base {
+    /// This version; if another is stored, the change is merged.
+    Version(Version),
+    /// Some version that nobody remembers: the change is merged onto what is stored.
+    Unknown,
+    /// Nothing: the change replaces whatever is stored.
+    Nothing,
+}
+
+/// Whether a key was free.
+#[must_use = "a key that is taken names somebody else's session"]
+#[derive(Debug)]
+pub enum Created {
+    /// It was, and the session is stored; its version, where the engine has such.
+    Yes(Option<Version>),
+    /// It was not; nothing was written.
+    Taken,
+}
+
+/// What a save met.
+#[must_use = "a session that is gone was not saved"]
+#[derive(Debug)]
+pub enum Saved {
+    /// The session, which now is as this record says.
+    Yes(Record),
+    /// Nothing: the session has ended (S66).
+    Gone,
+}
+
+/// How often a save tries again after another request was faster. Each time somebody's save succeeds, so this many
+/// requests may save one session at once.
+pub(crate) const MAX_ATTEMPTS: u32 = 256;
+
+/// Each of Django's engines (S01).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AnyEngine {
+    /// `django.contrib.sessions.backends.db`
+    Db(DbEngine),
+    /// `django.contrib.sessions.backends.cache`
+    Cache(CacheEngine),
+    /// `django.contrib.sessions.backends.cached_db`
+    CachedDb(CachedDbEngine),
+    /// `django.contrib.sessions.backends.file`
+    File(FileEngine),
+    /// `django.contrib.sessions.backends.signed_cookies`
+    SignedCookies(SignedCookiesEngine),
+}
+
+macro_rules! each {
+    ($self:ident, $engine:ident => $call:expr) => {
+        match $self {
+            Self::Db($engine) => $call,
+            Self::Cache($engine) => $call,
+            Self::CachedDb($engine) => $call,
+            Self::File($engine) => $call,
+            Self::SignedCookies($engine) => $call,
+        }
+    };
+}
+
+impl Engine for AnyEngine {
+    async fn load(&self, key: &SessionKey, now: Timestamp) -> Result<Loaded, EngineError> {
+        each!(self, engine => engine.load(key, now).await)
+    }
+
+    async fn create(&self, key: &SessionKey, data: &Arc<Dict>, now: Timestamp) -> Result<Created, EngineError> {
+        each!(self, engine => engine.create(key, data, now).await)
+    }
+
+    async fn update(&self, key: &SessionKey, change: Change<'_>, now: Timestamp) -> Result<Saved, EngineError> {
+        each!(self, engine => engine.update(key, change, now).await)
+    }
+
+    async fn cycle(
+        &self,
+        old: &SessionKey,
+        new: &SessionKey,
+        data: &Arc<Dict>,
+        now: Timestamp,
+    ) -> Result<Created, EngineError> {
+        each!(self, engine => engine.cycle(old, new, data, now).await)
+    }
+
+    async fn delete(&self, key: &SessionKey) -> Result<(), EngineError> {
+        each!(self, engine => engine.delete(key).await)
+    }
+
+    async fn exists(&self, key: &SessionKey, now: Timestamp) -> Result<bool, EngineError> {
+        each!(self, engine => engine.exists(key, now).await)
+    }
+
+    async fn clear_expired(&self, now: Timestamp) -> Result<u64, EngineError> {
+        each!(self, engine => engine.clear_expired(now).await)
+    }
+
+    fn admits(&self, key: &SessionKey) -> bool {
+        each!(self, engine => engine.admits(key))
+    }
+}

@@ -1,0 +1,163 @@
+//! `django.contrib.sessions.backends.db`: rows of `django_session` (S45–S49).
+
+use std::sync::Arc;
+
+use cloakroom_core::clock::Timestamp;
+use cloakroom_core::keys::SessionKey;
+use cloakroom_core::reason::Anonymous;
+use cloakroom_core::value::Dict;
+use cloakroom_db::sessions::{self, SessionRow, Swapped};
+use cloakroom_db::{Database, Durability, Updated};
+
+use crate::engine::{Base, Change, Created, Engine, Loaded, MAX_ATTEMPTS, Record, Saved, Version};
+use crate::error::EngineError;
+use crate::lifetime::Lifetime;
+use crate::text::TextCodec;
+
+/// Sessions in the database: the default.
+///
+/// Text and expiry date are Django's; a save differs in one way: it merges what other requests stored since this one
+/// loaded (D6), where Django writes the whole row (S46).
+#[derive(Clone, Debug)]
+pub struct DbEngine {
+    db: Database,
+    codec: TextCodec,
+    lifetime: Lifetime,
+}
+
+impl DbEngine {
+    /// Keeps sessions in `db` for `age_secs` (`SESSION_COOKIE_AGE`) unless they say otherwise.
+    #[must_use]
+    pub const fn new(db: Database, codec: TextCodec, age_secs: i64) -> Self {
+        Self { db, codec, lifetime: Lifetime::new(age_secs) }
+    }
+
+    pub(crate) const fn database(&self) -> &Database {
+        &self.db
+    }
+
+    pub(crate) const fn codec(&self) -> &TextCodec {
+        &self.codec
+    }
+
+    /// The live row under `key`, read.
+    pub(crate) async fn find(
+        &self,
+        key: &SessionKey,
+        now: Timestamp,
+    ) -> Result<Option<(Record, Timestamp)>, EngineError> {
+        if !key.may_be_stored() {
+            return Ok(None);
+        }
+        let row = sessions::find(&self.db, key, now).await?;
+        Ok(row.map(|row| (self.record(row.session_data), row.expire_date)))
+    }
+
+    fn record(&self, text: String) -> Record {
+        let (data, damage) = self.codec.decode(&text);
+        Record { data, version: Some(Version::Text(text.into())), damage }
+    }
+
+    fn row(&self, data: &Dict, now: Timestamp) -> Result<SessionRow, EngineError> {
+        Ok(SessionRow { session_data: self.codec.encode(data, now)?, expire_date: self.lifetime.date(data, now)? })
+    }
+
+    /// What is stored now, live or expired, found by a swap that no text can match.
+    async fn current(&self, key: &SessionKey, row: SessionRow) -> Result<Swapped, EngineError> {
+        const NO_TEXT: &str = "\u{0}";
+        Ok(sessions::update_if(&self.db, key, NO_TEXT, row, Durability::Normal).await?)
+    }
+}
+
+impl Engine for DbEngine {
+    async fn load(&self, key: &SessionKey, now: Timestamp) -> Result<Loaded, EngineError> {
+        if !key.may_be_stored() {
+            return Ok(Loaded::Absent(Anonymous::KeyMalformed));
+        }
+        Ok(match self.find(key, now).await? {
+            Some((record, _)) => Loaded::Live(record),
+            None => Loaded::Absent(Anonymous::NoSession),
+        })
+    }
+
+    async fn create(&self, key: &SessionKey, data: &Arc<Dict>, now: Timestamp) -> Result<Created, EngineError> {
+        let row = self.row(data, now)?;
+        let version = Version::Text(row.session_data.as_str().into());
+        Ok(created(sessions::create(&self.db, key, row, Durability::Normal).await?, version))
+    }
+
+    async fn update(&self, key: &SessionKey, change: Change<'_>, now: Timestamp) -> Result<Saved, EngineError> {
+        if !key.may_be_stored() {
+            return Ok(Saved::Gone);
+        }
+        let mut data = (change.make)(None);
+        let mut row = self.row(&data, now)?;
+        let mut text: Arc<str> = row.session_data.as_str().into();
+        let mut swapped = match &change.base {
+            Base::Nothing => match sessions::update(&self.db, key, row, Durability::Normal).await? {
+                Updated::Yes => Swapped::Yes,
+                _ => Swapped::Gone,
+            },
+            Base::Version(Version::Text(base)) => {
+                sessions::update_if(&self.db, key, base, row, Durability::Normal).await?
+            }
+            Base::Version(Version::Data(_)) | Base::Unknown => match sessions::find(&self.db, key, now).await? {
+                Some(found) => Swapped::Changed(found),
+                None => self.current(key, row).await?,
+            },
+        };
+        for _ in 0..MAX_ATTEMPTS {
+            let stored = match swapped {
+                Swapped::Yes => {
+                    return Ok(Saved::Yes(Record { data, version: Some(Version::Text(text)), damage: None }));
+                }
+                Swapped::Changed(stored) => stored.session_data,
+                _ => return Ok(Saved::Gone),
+            };
+            // A row that cannot be read has nothing to merge with (S33).
+            data = match self.codec.decode(&stored) {
+                (theirs, None) => (change.make)(Some(&theirs)),
+                (_, Some(_)) => (change.make)(None),
+            };
+            row = self.row(&data, now)?;
+            text = row.session_data.as_str().into();
+            swapped = sessions::update_if(&self.db, key, &stored, row, Durability::Normal).await?;
+        }
+        Err(EngineError::Contended { attempts: MAX_ATTEMPTS })
+    }
+
+    /// In one transaction, and proof against a power cut: this is a log-in.
+    async fn cycle(
+        &self,
+        old: &SessionKey,
+        new: &SessionKey,
+        data: &Arc<Dict>,
+        now: Timestamp,
+    ) -> Result<Created, EngineError> {
+        let row = self.row(data, now)?;
+        let version = Version::Text(row.session_data.as_str().into());
+        Ok(created(sessions::cycle(&self.db, old, new, row, Durability::Full).await?, version))
+    }
+
+    async fn delete(&self, key: &SessionKey) -> Result<(), EngineError> {
+        if key.may_be_stored() {
+            sessions::delete(&self.db, key, Durability::Full).await?;
+        }
+        Ok(())
+    }
+
+    async fn exists(&self, key: &SessionKey, _: Timestamp) -> Result<bool, EngineError> {
+        Ok(key.may_be_stored() && sessions::exists(&self.db, key).await?)
+    }
+
+    async fn clear_expired(&self, now: Timestamp) -> Result<u64, EngineError> {
+        Ok(sessions::clear_expired(&self.db, now, &mut |_| {}).await?)
+    }
+}
+
+fn created(created: sessions::Created, version: Version) -> Created {
+    match created {
+        sessions::Created::Yes => Created::Yes(Some(version)),
+        _ => Created::Taken,
+    }
+}

@@ -1,0 +1,328 @@
+//! `django.contrib.sessions.backends.file`: a file for each session (S55–S57).
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
+
+use cloakroom_core::clock::Timestamp;
+use cloakroom_core::expiry::EXPIRY_KEY;
+use cloakroom_core::keys::SessionKey;
+use cloakroom_core::reason::Anonymous;
+use cloakroom_core::value::{Dict, Value};
+
+use crate::engine::{Base, Change, Created, Engine, Loaded, Record, Saved, Version};
+use crate::engines::locks::KeyLocks;
+use crate::error::EngineError;
+use crate::lifetime::Lifetime;
+use crate::text::TextCodec;
+
+/// Sessions in a folder, one file each, named by cookie name and key, readable by the owner alone.
+///
+/// A session expires by its file's time of change, which each save sets. All work is done off the async threads.
+/// Parallel saves of one session are merged within this process (D6); two processes that share the folder overwrite
+/// each other as two Djangos do (S69), and one may revive what the other deletes at that very moment.
+#[derive(Clone, Debug)]
+pub struct FileEngine(Arc<Folder>);
+
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    prefix: String,
+    codec: TextCodec,
+    lifetime: Lifetime,
+    locks: KeyLocks<Mutex<()>>,
+    temporary: AtomicU64,
+}
+
+impl FileEngine {
+    /// Keeps sessions in the folder `path` (`SESSION_FILE_PATH`), in files that begin with `prefix`
+    /// (`SESSION_COOKIE_NAME`), for `age_secs` (`SESSION_COOKIE_AGE`) unless they say otherwise.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such folder (S09).
+    pub fn new(path: &Path, prefix: &str, codec: TextCodec, age_secs: i64) -> io::Result<Self> {
+        if !fs::metadata(path)?.is_dir() {
+            return Err(ErrorKind::NotADirectory.into());
+        }
+        Ok(Self(Arc::new(Folder {
+            path: path.to_owned(),
+            prefix: prefix.to_owned(),
+            codec,
+            lifetime: Lifetime::new(age_secs),
+            locks: KeyLocks::new(),
+            temporary: AtomicU64::new(0),
+        })))
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Folder) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let folder = Arc::clone(&self.0);
+        match tokio::task::spawn_blocking(move || work(&folder)).await {
+            Ok(result) => result,
+            Err(e) => Err(EngineError::File { action: "reached", source: io::Error::other(e) }),
+        }
+    }
+}
+
+impl Engine for FileEngine {
+    async fn load(&self, key: &SessionKey, now: Timestamp) -> Result<Loaded, EngineError> {
+        let key = key.clone();
+        self.blocking(move |folder| folder.load(&key, now)).await
+    }
+
+    async fn create(&self, key: &SessionKey, data: &Arc<Dict>, now: Timestamp) -> Result<Created, EngineError> {
+        let text = self.0.codec.encode(data, now)?;
+        let key = key.clone();
+        self.blocking(move |folder| folder.create(&key, &text, now)).await
+    }
+
+    async fn update(&self, key: &SessionKey, change: Change<'_>, now: Timestamp) -> Result<Saved, EngineError> {
+        // The change is made here and swapped in there, again if another request was faster: its closure is not 'static.
+        let mut expected = match &change.base {
+            Base::Nothing => Expected::Any,
+            Base::Version(Version::Text(text)) => Expected::Text(Arc::clone(text)),
+            Base::Version(Version::Data(_)) | Base::Unknown => Expected::None,
+        };
+        let mut data = (change.make)(None);
+        for _ in 0..crate::engine::MAX_ATTEMPTS {
+            let text: Arc<str> = self.0.codec.encode(&data, now)?.into();
+            let (key, new) = (key.clone(), Arc::clone(&text));
+            match self.blocking(move |folder| folder.replace(&key, &expected, &new, now)).await? {
+                Replaced::Yes => {
+                    return Ok(Saved::Yes(Record { data, version: Some(Version::Text(text)), damage: None }));
+                }
+                Replaced::Gone => return Ok(Saved::Gone),
+                Replaced::Differs(stored) => {
+                    data = match self.0.codec.decode(&stored) {
+                        (theirs, None) => (change.make)(Some(&theirs)),
+                        (_, Some(_)) => (change.make)(None),
+                    };
+                    expected = Expected::Text(stored);
+                }
+            }
+        }
+        Err(EngineError::Contended { attempts: crate::engine::MAX_ATTEMPTS })
+    }
+
+    async fn delete(&self, key: &SessionKey) -> Result<(), EngineError> {
+        let key = key.clone();
+        self.blocking(move |folder| folder.delete(&key)).await
+    }
+
+    async fn exists(&self, key: &SessionKey, _: Timestamp) -> Result<bool, EngineError> {
+        let key = key.clone();
+        self.blocking(move |folder| folder.file(&key).try_exists().map_err(failed("looked for"))).await
+    }
+
+    async fn clear_expired(&self, now: Timestamp) -> Result<u64, EngineError> {
+        self.blocking(move |folder| folder.clear_expired(now)).await
+    }
+
+    /// `a-z0-9` and nothing else gets near a path (S57, S13 of the threat list).
+    fn admits(&self, key: &SessionKey) -> bool {
+        is_file_key(key.expose())
+    }
+}
+
+/// What a file must hold to be replaced.
+enum Expected {
+    Any,
+    None,
+    Text(Arc<str>),
+}
+
+enum Replaced {
+    Yes,
+    Differs(Arc<str>),
+    Gone,
+}
+
+impl Folder {
+    fn load(&self, key: &SessionKey, now: Timestamp) -> Result<Loaded, EngineError> {
+        match self.read(&self.file(key), now)? {
+            None => Ok(Loaded::Absent(Anonymous::NoSession)),
+            Some(Stored::Expired) => {
+                // Looked at again where no save can come between, as a save would have renewed it.
+                let _lock = self.lock(key);
+                match self.read(&self.file(key), now)? {
+                    Some(Stored::Live(record)) => Ok(Loaded::Live(record)),
+                    _ => {
+                        self.unlink(key)?;
+                        Ok(Loaded::Renew)
+                    }
+                }
+            }
+            Some(Stored::Live(record)) => Ok(Loaded::Live(record)),
+        }
+    }
+
+    fn read(&self, path: &Path, now: Timestamp) -> Result<Option<Stored>, EngineError> {
+        let Some((text, changed)) = read_file(path)? else { return Ok(None) };
+        let text: Arc<str> = text.into();
+        // The placeholder of a session that is just being made (S55).
+        if text.is_empty() {
+            return Ok(Some(Stored::Live(Record {
+                data: Arc::default(),
+                version: Some(Version::Text(text)),
+                damage: None,
+            })));
+        }
+        let (data, damage) = self.codec.decode(&text);
+        if self.age_left(&data, changed, now)? <= 0.0 {
+            return Ok(Some(Stored::Expired));
+        }
+        Ok(Some(Stored::Live(Record { data, version: Some(Version::Text(text)), damage })))
+    }
+
+    /// Seconds until the session expires: by its own expiry if that says something, else by the file's time (S56).
+    fn age_left(&self, data: &Dict, changed: Timestamp, now: Timestamp) -> Result<f64, EngineError> {
+        match data.get(EXPIRY_KEY).filter(|v| v.is_truthy()) {
+            own @ Some(_) => Ok(self.lifetime.age_of(own, now)?),
+            None => {
+                let end = Value::from(changed.plus_secs(self.lifetime.age_secs()).to_isoformat());
+                Ok(self.lifetime.age_of(Some(&end), now)?)
+            }
+        }
+    }
+
+    fn create(&self, key: &SessionKey, text: &str, now: Timestamp) -> Result<Created, EngineError> {
+        let path = self.file(key);
+        let _lock = self.lock(key);
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(_) => {}
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => return Ok(Created::Taken),
+            Err(e) => return Err(failed("made")(e)),
+        }
+        if let Err(e) = self.put(&path, text, now) {
+            // The empty placeholder would be a live session.
+            fs::remove_file(&path).unwrap_or_default();
+            return Err(e);
+        }
+        Ok(Created::Yes(Some(Version::Text(text.into()))))
+    }
+
+    fn replace(
+        &self,
+        key: &SessionKey,
+        expected: &Expected,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<Replaced, EngineError> {
+        let path = self.file(key);
+        let _lock = self.lock(key);
+        let Some((stored, _)) = read_file(&path)? else { return Ok(Replaced::Gone) };
+        let same = match expected {
+            Expected::Any => true,
+            Expected::None => false,
+            Expected::Text(text) => **text == *stored,
+        };
+        if !same {
+            return Ok(Replaced::Differs(stored.into()));
+        }
+        self.put(&path, text, now)?;
+        Ok(Replaced::Yes)
+    }
+
+    /// Writes a file beside `path` and renames it over, so that readers see the old text or the new.
+    fn put(&self, path: &Path, text: &str, now: Timestamp) -> Result<(), EngineError> {
+        let (beside, mut file) = self.temporary(path).map_err(failed("made"))?;
+        let written = file
+            .write_all(text.as_bytes())
+            .and_then(|()| file.set_modified(UNIX_EPOCH + Duration::from_micros(now.as_micros().max(0).unsigned_abs())))
+            .and_then(|()| fs::rename(&beside, path));
+        if written.is_err() {
+            fs::remove_file(&beside).unwrap_or_default();
+        }
+        written.map_err(failed("written"))
+    }
+
+    fn temporary(&self, path: &Path) -> io::Result<(PathBuf, File)> {
+        loop {
+            let mut beside = path.as_os_str().to_owned();
+            let number = self.temporary.fetch_add(1, Ordering::Relaxed);
+            beside.push(format!("_out_{}_{number}", std::process::id()));
+            let beside = PathBuf::from(beside);
+            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside) {
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+                opened => return opened.map(|file| (beside, file)),
+            }
+        }
+    }
+
+    fn delete(&self, key: &SessionKey) -> Result<(), EngineError> {
+        let _lock = self.lock(key);
+        self.unlink(key)
+    }
+
+    fn unlink(&self, key: &SessionKey) -> Result<(), EngineError> {
+        match fs::remove_file(self.file(key)) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(failed("deleted")(e)),
+            _ => Ok(()),
+        }
+    }
+
+    fn clear_expired(&self, now: Timestamp) -> Result<u64, EngineError> {
+        let mut cleared = 0;
+        for entry in fs::read_dir(&self.path).map_err(failed("listed"))? {
+            let name = entry.map_err(failed("listed"))?.file_name();
+            let Some(key) = name.to_str().and_then(|n| n.strip_prefix(&self.prefix)).filter(|k| is_file_key(k)) else {
+                continue;
+            };
+            let Some(key) = SessionKey::parse(key) else { continue };
+            match self.load(&key, now) {
+                Ok(Loaded::Renew) => cleared += 1,
+                Ok(_) => {}
+                Err(e) if e.is_unavailable() => return Err(e),
+                // One session that cannot be understood must not keep the others.
+                Err(e) => tracing::warn!(error = &e as &(dyn std::error::Error + 'static), "a session file was left"),
+            }
+        }
+        Ok(cleared)
+    }
+
+    /// Only for keys that [`FileEngine::admits`].
+    fn file(&self, key: &SessionKey) -> PathBuf {
+        self.path.join([self.prefix.as_str(), key.expose()].concat())
+    }
+
+    fn lock(&self, key: &SessionKey) -> std::sync::MutexGuard<'_, ()> {
+        self.locks.of(key).lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Stored {
+    Live(Record),
+    Expired,
+}
+
+/// The text of a file and its time of change; `None` if there is none. What is no ASCII cannot verify anyway.
+fn read_file(path: &Path) -> Result<Option<(String, Timestamp)>, EngineError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed("opened")(e)),
+    };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(failed("read"))?;
+    let changed = file.metadata().and_then(|m| m.modified()).map_err(failed("read"))?;
+    let changed = match changed.duration_since(UNIX_EPOCH) {
+        Ok(since) => Timestamp::UNIX_EPOCH + since,
+        Err(e) => Timestamp::UNIX_EPOCH - e.duration(),
+    };
+    Ok(Some((String::from_utf8_lossy(&bytes).into_owned(), changed)))
+}
+
+fn is_file_key(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+}
+
+fn failed(action: &'static str) -> impl FnOnce(io::Error) -> EngineError {
+    move |source| EngineError::File { action, source }
+}

@@ -1,0 +1,12 @@
+//! Django's engines.
+
+mod cache;
+mod cached_db;
+mod db;
+mod file;
+mod locks;
+mod signed_cookies;
+
+pub use self::{
+    cache::CacheEngine, cached_db::CachedDbEngine, db::DbEngine, file::FileEngine, signed_cookies::SignedCookiesEngine,
+};

@@ -1,0 +1,369 @@
+//! One request's session between memory and engine: loading once, saving, ending (S16, S17, S19, S40, S41).
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cloakroom_core::keys::SessionKey;
+use cloakroom_core::reason::Anonymous;
+use cloakroom_core::value::Dict;
+
+use crate::config::DeadCookie;
+use crate::engine::{AnyEngine, Change, Created, Engine, Loaded, Record, Saved};
+use crate::error::{EngineError, SessionError};
+use crate::sessions::Inner;
+use crate::state::State;
+
+/// How many new keys are drawn before the store is taken to be lying (S51).
+const MAX_KEYS: u32 = 10_000;
+
+pub(crate) struct Shared {
+    pub(crate) site: Arc<Inner>,
+    pub(crate) cookie: RequestCookie,
+    state: Mutex<State>,
+    /// One operation on the store at a time, so that two tasks that ask at once load once (S19).
+    gate: tokio::sync::Mutex<()>,
+}
+
+/// Whether the request had a session cookie, of whatever value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequestCookie {
+    Present,
+    Absent,
+}
+
+impl Shared {
+    pub(crate) fn open(site: Arc<Inner>, cookie: Option<&str>) -> Arc<Self> {
+        let key = cookie.and_then(SessionKey::parse);
+        let (cookie, reason) = match (cookie, &key) {
+            (None, _) => (RequestCookie::Absent, Some(Anonymous::NoCookie)),
+            (Some(_), None) => (RequestCookie::Present, Some(Anonymous::KeyMalformed)),
+            (Some(_), Some(_)) => (RequestCookie::Present, None),
+        };
+        let state = Mutex::new(State::new(key, reason));
+        Arc::new(Self { site, cookie, state, gate: tokio::sync::Mutex::new(()) })
+    }
+
+    /// The state; never held across an await. A panic elsewhere leaves it usable.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) async fn load(&self) -> Result<(), SessionError> {
+        if self.is_loaded() {
+            return Ok(());
+        }
+        let _gate = self.gate.lock().await;
+        self.load_held().await
+    }
+
+    pub(crate) async fn save(&self) -> Result<(), SessionError> {
+        let _gate = self.gate.lock().await;
+        self.save_held().await
+    }
+
+    pub(crate) async fn create(&self) -> Result<(), SessionError> {
+        let _gate = self.gate.lock().await;
+        self.create_held(None).await
+    }
+
+    /// Stores the session under its own key if that is free (S40, S41).
+    pub(crate) async fn save_must_create(&self) -> Result<Created, SessionError> {
+        let _gate = self.gate.lock().await;
+        let Some(key) = self.key() else {
+            self.create_held(None).await?;
+            return Ok(Created::Yes(None));
+        };
+        if self.keeps_data_in_cookie() {
+            self.save_held().await?;
+            return Ok(Created::Yes(None));
+        }
+        self.admit(&key)?;
+        let data = self.data_without_loading();
+        let created = self.site.engine.create(&key, &data, self.site.clock.now()).await?;
+        if let Created::Yes(version) = &created {
+            self.state().saved_as(Record { data, version: version.clone(), damage: None });
+        }
+        Ok(created)
+    }
+
+    /// Gives the session a new key, in the store too, at once (S16). The data is loaded first.
+    pub(crate) async fn cycle_key(&self) -> Result<(), SessionError> {
+        let _gate = self.gate.lock().await;
+        if self.keeps_data_in_cookie() {
+            return self.save_held().await;
+        }
+        self.load_held().await?;
+        self.create_held(self.key()).await
+    }
+
+    /// Ends the session and forgets its key and data (S16). When the store fails nothing has changed.
+    pub(crate) async fn flush(&self) -> Result<(), SessionError> {
+        let _gate = self.gate.lock().await;
+        let had_key = self.key().is_some();
+        self.delete_held().await?;
+        let mut state = self.state();
+        state.clear();
+        state.key = None;
+        state.version = None;
+        state.rekeyed = true;
+        if had_key {
+            state.reason = Some(Anonymous::SignedOut);
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn delete(&self) -> Result<(), SessionError> {
+        let _gate = self.gate.lock().await;
+        self.delete_held().await
+    }
+
+    pub(crate) async fn exists(&self) -> Result<bool, SessionError> {
+        let Some(key) = self.key() else { return Ok(false) };
+        self.admit(&key)?;
+        Ok(self.site.engine.exists(&key, self.site.clock.now()).await?)
+    }
+
+    /// Applies `change` to what is stored at this moment, however many do so at once, and saves (D6).
+    pub(crate) async fn transact<R>(&self, mut change: impl FnMut(&mut Dict) -> R + Send) -> Result<R, SessionError>
+    where
+        R: Send,
+    {
+        let _gate = self.gate.lock().await;
+        self.load_held().await?;
+        let key = match self.key() {
+            Some(key) if !self.keeps_data_in_cookie() => key,
+            // Nobody else can know a session without a key, nor write into a cookie.
+            key => {
+                let result = {
+                    let mut state = self.state();
+                    let result = state.alter(change);
+                    state.set_modified(true);
+                    result
+                };
+                if key.is_none() && !self.keeps_data_in_cookie() {
+                    self.create_held(None).await?;
+                }
+                return Ok(result);
+            }
+        };
+        self.admit(&key)?;
+        let (base, data, edits) = self.state().begin_save();
+        let mut result = None;
+        let mut make = |stored: Option<&Arc<Dict>>| {
+            let mut next = stored.map_or_else(|| Arc::clone(&data), |stored| edits.merge(&data, stored));
+            result = Some(change(Arc::make_mut(&mut next)));
+            next
+        };
+        let saved = self.site.engine.update(&key, Change { base, make: &mut make }, self.site.clock.now()).await;
+        let mut state = self.state();
+        match saved {
+            Ok(Saved::Yes(record)) => {
+                state.saved_as(record);
+                state.modified = true;
+                state.stored = state.edits.is_empty();
+                result.ok_or(SessionError::Interrupted)
+            }
+            Ok(Saved::Gone) => {
+                state.edits.put_back(edits);
+                Err(SessionError::Interrupted)
+            }
+            Err(e) => {
+                state.edits.put_back(edits);
+                Err(e.into())
+            }
+        }
+    }
+
+    fn is_loaded(&self) -> bool {
+        let mut state = self.state();
+        state.accessed = true;
+        state.data.is_some()
+    }
+
+    async fn load_held(&self) -> Result<(), SessionError> {
+        if self.is_loaded() {
+            return Ok(());
+        }
+        let nothing = |damage| Record { data: Arc::default(), version: None, damage };
+        let Some(key) = self.key() else {
+            let mut state = self.state();
+            let reason = state.reason;
+            state.loaded(nothing(reason), false);
+            return Ok(());
+        };
+        let engine = &self.site.engine;
+        let loaded = if engine.admits(&key) {
+            engine.load(&key, self.site.clock.now()).await?
+        } else {
+            Loaded::Absent(Anonymous::KeyMalformed)
+        };
+        let mut state = self.state();
+        if state.data.is_some() {
+            // Cleared while it was being loaded.
+            return Ok(());
+        }
+        match loaded {
+            Loaded::Live(record) => state.loaded(record, false),
+            Loaded::Absent(reason) => {
+                state.key = None;
+                state.loaded(nothing(Some(reason)), false);
+            }
+            Loaded::Broken(reason) => state.loaded(nothing(Some(reason)), true),
+            Loaded::Renew if self.site.config.dead_cookie == DeadCookie::Keep => {
+                state.key = None;
+                state.loaded(nothing(Some(Anonymous::NoSession)), false);
+            }
+            Loaded::Renew => {
+                state.key = None;
+                state.loaded(nothing(Some(Anonymous::NoSession)), true);
+                drop(state);
+                self.create_held(None).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn save_held(&self) -> Result<(), SessionError> {
+        if self.key().is_none() {
+            return self.create_or_seal().await;
+        }
+        self.load_held().await?;
+        if self.keeps_data_in_cookie() {
+            return self.seal();
+        }
+        let Some(key) = self.key() else {
+            // The session had ended before it was loaded. As in Django, a new key is drawn and not found.
+            self.state().key = Some(SessionKey::generate(&*self.site.random));
+            return Err(SessionError::Interrupted);
+        };
+        self.admit(&key)?;
+        let (base, data, edits) = self.state().begin_save();
+        let mut make =
+            |stored: Option<&Arc<Dict>>| stored.map_or_else(|| Arc::clone(&data), |stored| edits.merge(&data, stored));
+        let saved = self.site.engine.update(&key, Change { base, make: &mut make }, self.site.clock.now()).await;
+        let mut state = self.state();
+        match saved {
+            Ok(Saved::Yes(record)) => {
+                state.saved_as(record);
+                Ok(())
+            }
+            Ok(Saved::Gone) => {
+                state.edits.put_back(edits);
+                Err(SessionError::Interrupted)
+            }
+            Err(e) => {
+                state.edits.put_back(edits);
+                Err(e.into())
+            }
+        }
+    }
+
+    async fn create_or_seal(&self) -> Result<(), SessionError> {
+        if self.keeps_data_in_cookie() {
+            self.load_held().await?;
+            return self.seal();
+        }
+        self.create_held(None).await
+    }
+
+    /// Stores what is in memory under a new key, without loading (S41), in place of the session `old` if there is one.
+    async fn create_held(&self, old: Option<SessionKey>) -> Result<(), SessionError> {
+        if self.keeps_data_in_cookie() {
+            self.state().set_modified(true);
+            return Ok(());
+        }
+        let data = self.data_without_loading();
+        let edits = std::mem::take(&mut self.state().edits);
+        let engine = &self.site.engine;
+        let now = self.site.clock.now();
+        let mut outcome = Err(EngineError::KeysTaken);
+        for _ in 0..MAX_KEYS {
+            let key = SessionKey::generate(&*self.site.random);
+            let created = match &old {
+                Some(old) => engine.cycle(old, &key, &data, now).await,
+                None => engine.create(&key, &data, now).await,
+            };
+            match created {
+                Ok(Created::Taken) => {}
+                Ok(Created::Yes(version)) => {
+                    outcome = Ok((key, version));
+                    break;
+                }
+                Err(e) => {
+                    outcome = Err(e);
+                    break;
+                }
+            }
+        }
+        let mut state = self.state();
+        match outcome {
+            Ok((key, version)) => {
+                state.key = Some(key);
+                state.saved_as(Record { data, version, damage: None });
+                state.set_modified(true);
+                state.rekeyed = true;
+                Ok(())
+            }
+            Err(e) => {
+                state.edits.put_back(edits);
+                Err(e.into())
+            }
+        }
+    }
+
+    async fn delete_held(&self) -> Result<(), SessionError> {
+        if self.keeps_data_in_cookie() {
+            let mut state = self.state();
+            state.key = None;
+            state.data = Some(Arc::default());
+            state.set_modified(true);
+            return Ok(());
+        }
+        let Some(key) = self.key() else { return Ok(()) };
+        self.admit(&key)?;
+        self.site.engine.delete(&key).await?;
+        self.state().stored = false;
+        Ok(())
+    }
+
+    /// Makes the key out of the data (S58).
+    fn seal(&self) -> Result<(), SessionError> {
+        let AnyEngine::SignedCookies(engine) = &self.site.engine else { return Ok(()) };
+        let mut state = self.state();
+        let data = state.data.clone().unwrap_or_default();
+        state.key = Some(engine.seal(&data, self.site.clock.now())?);
+        state.set_modified(true);
+        Ok(())
+    }
+
+    fn keeps_data_in_cookie(&self) -> bool {
+        matches!(self.site.engine, AnyEngine::SignedCookies(_))
+    }
+
+    fn admit(&self, key: &SessionKey) -> Result<(), SessionError> {
+        if self.site.engine.admits(key) { Ok(()) } else { Err(SessionError::InvalidKey) }
+    }
+
+    fn key(&self) -> Option<SessionKey> {
+        self.state().key.clone()
+    }
+
+    fn data_without_loading(&self) -> Arc<Dict> {
+        let mut state = self.state();
+        state.accessed = true;
+        Arc::clone(state.data.get_or_insert_default())
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("Session")
+            .field("cookie", &self.cookie)
+            .field("loaded", &state.data.is_some())
+            .field("accessed", &state.accessed)
+            .field("modified", &state.modified)
+            .field("reason", &state.reason)
+            .finish_non_exhaustive()
+    }
+}

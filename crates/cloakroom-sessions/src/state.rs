@@ -1,0 +1,244 @@
+//! One request's session in memory: the plain part of Django's `SessionBase`, without any store.
+
+use std::sync::Arc;
+
+use cloakroom_core::keys::SessionKey;
+use cloakroom_core::reason::Anonymous;
+use cloakroom_core::value::{Dict, Text, Value};
+
+use crate::edits::Edits;
+use crate::engine::{Base, Record, Version};
+
+/// Everything that changes while a request runs.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) key: Option<SessionKey>,
+    /// `None` until something was loaded or cleared (Django's missing `_session_cache`).
+    pub(crate) data: Option<Arc<Dict>>,
+    pub(crate) accessed: bool,
+    pub(crate) modified: bool,
+    pub(crate) edits: Edits,
+    pub(crate) version: Option<Version>,
+    pub(crate) reason: Option<Anonymous>,
+    /// Whether what is modified is in the store already, and only the cookie is due.
+    pub(crate) stored: bool,
+    /// Whether this request itself ended the session or gave it another key (D8).
+    pub(crate) rekeyed: bool,
+    /// What `modified` was before loading set it, until the next access: `pop` goes by it, as it reads `modified`
+    /// before it loads (S14).
+    modified_before_load: Option<bool>,
+}
+
+impl State {
+    pub(crate) fn new(key: Option<SessionKey>, reason: Option<Anonymous>) -> Self {
+        Self {
+            key,
+            data: None,
+            accessed: false,
+            modified: false,
+            edits: Edits::default(),
+            version: None,
+            reason,
+            stored: false,
+            rekeyed: false,
+            modified_before_load: None,
+        }
+    }
+
+    /// True without a key and without data (S12). Never loads, and is no access.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.key.is_none() && self.data.as_ref().is_none_or(|d| d.is_empty())
+    }
+
+    pub(crate) fn get(&mut self, key: &str) -> Option<&Value> {
+        self.access();
+        self.data.as_ref()?.get(key)
+    }
+
+    pub(crate) fn items(&mut self) -> Arc<Dict> {
+        self.access();
+        self.data.clone().unwrap_or_default()
+    }
+
+    pub(crate) fn set(&mut self, key: Text, value: Value) {
+        self.access();
+        self.edits.touch(&key);
+        self.data_mut().insert(key, value);
+        self.modify();
+    }
+
+    /// `del s[key]`: nothing happens when it is absent (S15).
+    pub(crate) fn remove(&mut self, key: &str) -> Option<Value> {
+        self.access();
+        if !self.data.as_ref()?.contains_key(key) {
+            return None;
+        }
+        self.edits.touch(&key.into());
+        let old = self.data_mut().remove(key);
+        self.modify();
+        old
+    }
+
+    /// `s.pop(key, None)`: as [`remove`](Self::remove), but forgets that loading modified the session (S14).
+    pub(crate) fn pop(&mut self, key: &str) -> Option<Value> {
+        if let Some(before) = self.modified_before_load {
+            self.modified = before;
+        }
+        self.remove(key)
+    }
+
+    pub(crate) fn update(&mut self, items: Dict) {
+        self.access();
+        for (key, value) in items {
+            self.edits.touch(&key);
+            self.data_mut().insert(key, value);
+        }
+        self.modify();
+    }
+
+    /// Changes data out of sight of [`modified`](Self::modified), as a nested value is changed in Python (S14).
+    pub(crate) fn alter<R>(&mut self, change: impl FnOnce(&mut Dict) -> R) -> R {
+        self.access();
+        let before = self.data.clone().unwrap_or_default();
+        let result = change(self.data_mut());
+        if let Some(after) = &self.data {
+            self.edits.touch_differences(&before, after);
+        }
+        self.stored &= self.edits.is_empty();
+        result
+    }
+
+    /// Empties without loading, keeps the key (S16).
+    pub(crate) fn clear(&mut self) {
+        self.access();
+        self.data = Some(Arc::default());
+        self.edits.clear();
+        self.modify();
+    }
+
+    pub(crate) fn set_modified(&mut self, modified: bool) {
+        self.modified = modified;
+        self.stored &= !modified;
+    }
+
+    /// Takes in what the engine loaded; `modified` is whether loading counts as a change (S56, S58).
+    pub(crate) fn loaded(&mut self, record: Record, modified: bool) {
+        self.modified_before_load = (modified && !self.modified).then_some(self.modified);
+        self.data = Some(record.data);
+        self.version = record.version;
+        self.reason = record.damage;
+        self.modified |= modified;
+    }
+
+    /// Where a save starts from, the data to save, and the changes in it, which count as saved from now on.
+    pub(crate) fn begin_save(&mut self) -> (Base, Arc<Dict>, Edits) {
+        let base = match (&self.version, self.edits.is_cleared()) {
+            (_, true) => Base::Nothing,
+            (Some(version), false) => Base::Version(version.clone()),
+            (None, false) => Base::Unknown,
+        };
+        (base, self.data.clone().unwrap_or_default(), std::mem::take(&mut self.edits))
+    }
+
+    /// Takes in what was saved, under changes made while the save was under way.
+    pub(crate) fn saved_as(&mut self, record: Record) {
+        self.data = Some(match &self.data {
+            Some(ours) if !self.edits.is_empty() => self.edits.merge(ours, &record.data),
+            _ => record.data,
+        });
+        self.version = record.version;
+    }
+
+    fn data_mut(&mut self) -> &mut Dict {
+        Arc::make_mut(self.data.get_or_insert_default())
+    }
+
+    fn access(&mut self) {
+        self.accessed = true;
+        self.modified_before_load = None;
+    }
+
+    fn modify(&mut self) {
+        self.modified = true;
+        self.stored = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(modified: bool) -> State {
+        let mut state = State::new(SessionKey::parse("abcdefgh"), None);
+        let mut data = Dict::new();
+        data.insert("seed", Value::Int(1));
+        state.accessed = true;
+        state.loaded(Record { data: Arc::new(data), version: None, damage: None }, modified);
+        state
+    }
+
+    /// S14, S15: which methods count as a change.
+    #[test]
+    fn modified_is_set_by_exactly_these() {
+        let cases: [(&str, bool, fn(&mut State)); 12] = [
+            ("get", false, |s| drop(s.get("seed").cloned())),
+            ("items", false, |s| drop(s.items())),
+            ("set", true, |s| s.set("a".into(), Value::None)),
+            ("set the same", true, |s| s.set("seed".into(), Value::Int(1))),
+            ("remove", true, |s| drop(s.remove("seed"))),
+            ("remove absent", false, |s| drop(s.remove("nope"))),
+            ("pop", true, |s| drop(s.pop("seed"))),
+            ("pop absent", false, |s| drop(s.pop("nope"))),
+            ("update with nothing", true, |s| s.update(Dict::new())),
+            ("clear", true, State::clear),
+            ("alter", false, |s| drop(s.alter(|d| d.insert("a", 1)))),
+            ("is_empty", false, |s| assert!(!s.is_empty())),
+        ];
+        for (name, modified, act) in cases {
+            let mut state = loaded(false);
+            act(&mut state);
+            assert_eq!(state.modified, modified, "{name}");
+        }
+    }
+
+    /// S14: after a load that counts as a change, `pop` forgets that; only as the first access.
+    #[test]
+    fn pop_forgets_that_loading_modified() {
+        let mut state = loaded(true);
+        assert!(state.modified);
+        assert_eq!(state.pop("nope"), None);
+        assert!(!state.modified);
+
+        let mut state = loaded(true);
+        assert!(state.get("nope").is_none());
+        assert_eq!(state.pop("nope"), None);
+        assert!(state.modified);
+    }
+
+    /// S12: a key makes a session that is not empty, whatever is in it.
+    #[test]
+    fn empty_is_no_key_and_no_data() {
+        let mut state = loaded(false);
+        state.clear();
+        assert!(!state.is_empty());
+        state.key = None;
+        assert!(state.is_empty());
+        assert!(State::new(None, None).is_empty());
+        assert!(!State::new(SessionKey::parse("abcdefgh"), None).is_empty());
+    }
+
+    /// D6: what changes while a save is under way is neither lost nor taken for saved.
+    #[test]
+    fn changes_during_a_save_are_kept() {
+        let mut state = loaded(false);
+        state.set("a".into(), Value::Int(1));
+        let (_, data, _) = state.begin_save();
+        state.set("b".into(), Value::Int(2));
+        let mut merged = (*data).clone();
+        merged.insert("theirs", Value::Int(3));
+        state.saved_as(Record { data: Arc::new(merged), version: None, damage: None });
+        assert!(!state.edits.is_empty());
+        let keys: Vec<_> = state.items().keys().map(Text::to_string_lossy).collect();
+        assert_eq!(keys, ["seed", "a", "theirs", "b"]);
+    }
+}

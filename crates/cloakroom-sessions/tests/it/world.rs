@@ -1,0 +1,183 @@
+//! One of each engine on a store of its own, and hands to reach into the store as another process would.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom_cache::{Cache, CacheValue, Timeout};
+use cloakroom_core::clock::{FrozenClock, Timestamp};
+use cloakroom_core::codec::session::{SESSION_STORE_SALT, SIGNED_COOKIES_SALT, SessionCodec};
+use cloakroom_core::keys::SessionKey;
+use cloakroom_core::random::OsRandom;
+use cloakroom_core::secret::{SecretKey, SecretKeys};
+use cloakroom_core::value::Dict;
+use cloakroom_db::sessions::{self, SessionRow};
+use cloakroom_db::{Database, DatabaseUrl, Durability, Options, migrations};
+use cloakroom_sessions::{
+    AnyEngine, CacheEngine, CachedDbEngine, CookieCodec, DbEngine, FileEngine, SessionConfig, Sessions,
+    SignedCookiesEngine, TextCodec,
+};
+use tempfile::TempDir;
+
+/// 2026-01-02T03:04:05.678901Z, the moment of the vectors.
+pub(crate) const T0: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
+
+pub(crate) const SECRET_KEY: &str = "cloakroom-vectors-secret-key-0123456789-abcdefghijklmnop";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Db,
+    Cache,
+    CachedDb,
+    File,
+    SignedCookies,
+}
+
+impl Kind {
+    pub(crate) fn from_name(name: &str) -> Self {
+        match name {
+            "db" => Self::Db,
+            "cache" => Self::Cache,
+            "cached_db" => Self::CachedDb,
+            "file" => Self::File,
+            "signed_cookies" => Self::SignedCookies,
+            other => panic!("unknown engine {other}"),
+        }
+    }
+}
+
+/// The stores, shared by all engines that [`World::sessions`] makes.
+pub(crate) struct World {
+    pub(crate) clock: Arc<FrozenClock>,
+    db: Database,
+    cache: Arc<Cache>,
+    folder: TempDir,
+    keys: SecretKeys,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/db.sqlite3", folder.path().display());
+        let db = Database::open(&DatabaseUrl::parse(&url).unwrap(), Options::default()).await.unwrap();
+        migrations::migrate(&db, T0, &mut |_| {}).await.unwrap();
+        Self {
+            clock: Arc::new(FrozenClock::at(T0)),
+            db,
+            cache: Arc::new(Cache::memory()),
+            folder,
+            keys: SecretKeys::new(SecretKey::new(SECRET_KEY).unwrap(), Vec::new()),
+        }
+    }
+
+    pub(crate) fn sessions(&self, kind: Kind, config: SessionConfig) -> Sessions {
+        let age = config.age_secs;
+        let text = TextCodec::new(&self.keys);
+        let db = || DbEngine::new(self.db.clone(), text.clone(), age);
+        let engine = match kind {
+            Kind::Db => AnyEngine::Db(db()),
+            Kind::Cache => AnyEngine::Cache(CacheEngine::new(Arc::clone(&self.cache), age)),
+            Kind::CachedDb => AnyEngine::CachedDb(CachedDbEngine::new(db(), Arc::clone(&self.cache), age)),
+            Kind::File => {
+                let name = config.cookie.name.as_str();
+                AnyEngine::File(FileEngine::new(self.folder.path(), name, text.clone(), age).unwrap())
+            }
+            Kind::SignedCookies => {
+                AnyEngine::SignedCookies(SignedCookiesEngine::new(CookieCodec::new(&self.keys), age))
+            }
+        };
+        Sessions::new(engine, config, Arc::clone(&self.clock) as _, Arc::new(OsRandom))
+    }
+
+    pub(crate) fn advance_micros(&self, micros: u64) {
+        self.clock.advance(Duration::from_micros(micros));
+    }
+
+    /// The row, expired or not.
+    pub(crate) async fn row(&self, key: &SessionKey) -> Option<SessionRow> {
+        sessions::find(&self.db, key, Timestamp::MIN).await.unwrap()
+    }
+
+    pub(crate) async fn rows(&self) -> u64 {
+        sessions::count(&self.db, T0).await.unwrap().stored
+    }
+
+    pub(crate) async fn delete_all_rows(&self) {
+        sessions::clear_expired(&self.db, Timestamp::MAX, &mut |_| {}).await.unwrap();
+    }
+
+    pub(crate) fn file(&self, cookie_name: &str, key: &SessionKey) -> PathBuf {
+        self.folder.path().join(format!("{cookie_name}{}", key.expose()))
+    }
+
+    pub(crate) async fn cached(&self, kind: Kind, key: &SessionKey) -> Option<Dict> {
+        match self.cache.get(&cache_key(kind, key), Timestamp::MIN).await.unwrap() {
+            Some(CacheValue::Dict(data)) => Some((*data).clone()),
+            _ => None,
+        }
+    }
+
+    pub(crate) async fn forget_cached(&self, kind: Kind, key: &SessionKey) {
+        self.cache.delete(&cache_key(kind, key)).await.unwrap();
+    }
+
+    pub(crate) async fn put_cached(&self, kind: Kind, key: &SessionKey, data: Dict) {
+        let value = CacheValue::Dict(Arc::new(data));
+        self.cache.set(&cache_key(kind, key), value, Timeout::Never, T0).await.unwrap();
+    }
+
+    /// Deletes what is stored, as a log-out in another process does.
+    pub(crate) async fn delete_stored(&self, kind: Kind, cookie_name: &str, key: &SessionKey) {
+        match kind {
+            Kind::Db | Kind::CachedDb => drop(sessions::delete(&self.db, key, Durability::Normal).await.unwrap()),
+            Kind::Cache => self.forget_cached(kind, key).await,
+            Kind::File => std::fs::remove_file(self.file(cookie_name, key)).unwrap_or_default(),
+            Kind::SignedCookies => {}
+        }
+    }
+
+    /// Makes what is stored fail its signature.
+    pub(crate) async fn tamper(&self, kind: Kind, cookie_name: &str, key: &SessionKey) {
+        match kind {
+            Kind::Db | Kind::CachedDb => {
+                let mut row = self.row(key).await.unwrap();
+                row.session_data.push('x');
+                let _ = sessions::update(&self.db, key, row, Durability::Normal).await.unwrap();
+                if kind == Kind::CachedDb {
+                    self.forget_cached(kind, key).await;
+                }
+            }
+            Kind::Cache => self.forget_cached(kind, key).await,
+            Kind::File => {
+                let path = self.file(cookie_name, key);
+                let mut text = std::fs::read_to_string(&path).unwrap();
+                text.push('x');
+                std::fs::write(&path, text).unwrap();
+                self.set_file_time(cookie_name, key, T0);
+            }
+            Kind::SignedCookies => {}
+        }
+    }
+
+    pub(crate) fn set_file_time(&self, cookie_name: &str, key: &SessionKey, at: Timestamp) {
+        let file = std::fs::OpenOptions::new().write(true).open(self.file(cookie_name, key)).unwrap();
+        let at = Duration::from_micros(at.as_micros().unsigned_abs());
+        file.set_modified(std::time::UNIX_EPOCH + at).unwrap();
+    }
+
+    /// What is stored under `key`, expired or not; for the cookie engine what the key says.
+    pub(crate) async fn stored(&self, kind: Kind, cookie_name: &str, key: &SessionKey) -> Option<Dict> {
+        let text = SessionCodec::new(&self.keys, SESSION_STORE_SALT);
+        match kind {
+            Kind::Db | Kind::CachedDb => self.row(key).await.map(|row| text.decode(&row.session_data).data),
+            Kind::Cache => self.cached(kind, key).await,
+            Kind::File => std::fs::read_to_string(self.file(cookie_name, key)).ok().map(|t| text.decode(&t).data),
+            Kind::SignedCookies => Some(SessionCodec::new(&self.keys, SIGNED_COOKIES_SALT).decode(key.expose()).data),
+        }
+    }
+}
+
+fn cache_key(kind: Kind, key: &SessionKey) -> String {
+    let engine = if kind == Kind::CachedDb { "cached_db" } else { "cache" };
+    format!("django.contrib.sessions.{engine}{}", key.expose())
+}
