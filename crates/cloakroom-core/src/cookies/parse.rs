@@ -94,7 +94,7 @@ pub fn parse(header: &str) -> CookieJar<'_> {
 /// ```
 #[must_use]
 pub fn find<'h>(header: &'h str, name: &str) -> Option<Cow<'h, str>> {
-    chunks(header).filter(|(n, _)| *n == name).last().map(|(_, raw)| unquote(raw))
+    chunks(header).rfind(|(n, _)| *n == name).map(|(_, raw)| unquote(raw))
 }
 
 /// Makes the text of the `Cookie` headers of a request: joined by `; `, read as UTF-8, bad bytes become U+FFFD (K19).
@@ -120,7 +120,7 @@ pub fn header_text<'h>(values: impl IntoIterator<Item = &'h [u8]>) -> Cow<'h, st
     text
 }
 
-fn chunks(header: &str) -> impl Iterator<Item = (&str, &str)> {
+fn chunks(header: &str) -> impl DoubleEndedIterator<Item = (&str, &str)> {
     header.split(';').filter_map(|chunk| {
         let (name, value) = chunk.split_once('=').unwrap_or(("", chunk));
         let (name, value) = (pytext::strip(name), pytext::strip(value));

@@ -10,7 +10,7 @@ use crate::urls::urlsplit;
 /// What the check looks at in a request. Header values as text, each byte a character.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
-    /// The method, in the case in which it was sent.
+    /// The method, as sent.
     pub method: &'a str,
     /// By what it came (C45).
     pub scheme: Scheme,
@@ -125,16 +125,18 @@ pub fn decide(
     }
 }
 
-/// Whether a method changes nothing: GET, HEAD, OPTIONS, TRACE, in upper case only (C23).
+/// Whether a method changes nothing: GET, HEAD, OPTIONS, TRACE (C23).
+///
+/// In any case of letters: Django's request turns the method to upper case before anybody looks at it.
 #[must_use]
 pub fn is_safe_method(method: &str) -> bool {
-    matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
+    ["GET", "HEAD", "OPTIONS", "TRACE"].iter().any(|safe| method.eq_ignore_ascii_case(safe))
 }
 
 /// Whether the body may carry the token: only that of a POST (C28, C29).
 #[must_use]
 pub fn reads_form(method: &str) -> bool {
-    method == "POST"
+    method.eq_ignore_ascii_case("POST")
 }
 
 fn check_fetch_metadata(policy: &Policy, facts: &Facts<'_>) -> Result<(), Rejection> {
@@ -230,13 +232,15 @@ mod tests {
         assert_eq!(decide_before_body(&lax, &facts, &known()), Decision::NeedsToken);
     }
 
-    /// X08: a method in lower case is not safe, and its body is not read.
+    /// C29, X08: only the body of a POST is asked, and no other method is taken for a safe one.
     #[test]
-    fn methods_are_exact() {
+    fn only_the_body_of_a_post_is_asked() {
         let policy = Policy::new(&PolicySettings::default()).unwrap();
-        let facts = facts("get", Some("https://a.example"));
-        assert_eq!(decide(&policy, &facts, &known(), Some(SECRET), None), Err(Rejection::TokenMissing));
-        assert_eq!(decide(&policy, &facts, &known(), None, Some(SECRET)), Ok(()));
+        for method in ["PUT", "DELETE", "GETX", ""] {
+            let facts = facts(method, Some("https://a.example"));
+            assert_eq!(decide(&policy, &facts, &known(), Some(SECRET), None), Err(Rejection::TokenMissing));
+            assert_eq!(decide(&policy, &facts, &known(), None, Some(SECRET)), Ok(()));
+        }
     }
 
     proptest! {
@@ -256,7 +260,7 @@ mod tests {
             let form = if good { Some(proof.as_str()) } else { token.as_deref() };
             let facts = Facts { referer: referer.as_deref(), ..facts(&method, origin.as_deref()) };
             if decide(&policy, &facts, &stored, form, None).is_ok() && method != "GET" {
-                prop_assert!(good && secret && method == "POST");
+                prop_assert!(good && secret && reads_form(&method));
                 match origin.as_deref() {
                     Some(origin) => prop_assert_eq!(origin, "https://a.example"),
                     None => prop_assert!(referer.is_some_and(|r| r == "https://a.example" || r == "https://a.example/x")),

@@ -20,7 +20,7 @@ use crate::pytext;
 pub fn patch_vary(existing: Option<&str>, add: &[&str]) -> String {
     let mut names: Vec<&str> = existing.map(|v| list(v).collect()).unwrap_or_default();
     let there: Vec<String> = names.iter().map(|n| n.to_lowercase()).collect();
-    names.extend(add.iter().filter(|n| !there.contains(&n.to_lowercase())));
+    names.extend(add.iter().map(|n| pytext::strip(n)).filter(|n| !there.contains(&n.to_lowercase())));
     if names.contains(&"*") { String::from("*") } else { names.join(", ") }
 }
 

@@ -1,7 +1,7 @@
 //! Where an anonymous visitor is sent, and the request's own address (A131, A132, A134).
 
 use super::quote::{escape_uri_path, iri_to_uri, percent_encode, query_part};
-use super::split::{SplitError, urlsplit};
+use super::split::{SplitError, SplitUrl, urlsplit};
 use crate::hosts::Scheme;
 
 /// The address of a request as Django sees it.
@@ -77,12 +77,23 @@ pub fn full_path(path: &str, query: &str) -> String {
 /// `request.build_absolute_uri()`: scheme, host, path and query; `.` and `..` segments are resolved.
 #[must_use]
 pub fn absolute_uri(request: &RequestUrl<'_>) -> String {
-    let mut path = full_path(request.path, request.query);
-    let end = path.find('?').unwrap_or(path.len());
-    if path[..end].contains("/./") || path[..end].contains("/../") {
-        path = resolve_dots(&path[..end]) + &path[end..];
-    }
-    iri_to_uri(&format!("{}://{}{path}", request.scheme.as_str(), request.host))
+    let path = full_path(request.path, request.query);
+    let address = &path[..path.find('?').unwrap_or(path.len())];
+    let uri = if address.contains("/./") || address.contains("/../") {
+        let (rest, fragment) = path.split_once('#').unwrap_or((&path, ""));
+        let (_, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let url = SplitUrl {
+            scheme: request.scheme.as_str().to_owned(),
+            netloc: request.host.to_owned(),
+            path: resolve_dots(address),
+            query: query.to_owned(),
+            fragment: fragment.to_owned(),
+        };
+        url.unsplit()
+    } else {
+        format!("{}://{}{path}", request.scheme.as_str(), request.host)
+    };
+    iri_to_uri(&uri)
 }
 
 /// Turns a setting into a URL: relative paths and names of routes first, then any text that looks like a URL (A134).
@@ -167,6 +178,7 @@ mod tests {
     #[test]
     fn dots_in_an_absolute_uri_are_resolved() {
         assert_eq!(absolute_uri(&request("/b/../c/./d/..")), "http://a.example/c/");
+        assert_eq!(absolute_uri(&request("/../b")), "http://a.example/b");
         assert_eq!(absolute_uri(&request("/a/..")), "http://a.example/a/..");
         assert_eq!(absolute_uri(&request("//b")), "http://a.example//b");
     }

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use unicode_normalization::UnicodeNormalization;
+use crate::pytext;
 
 /// The five parts of a URL. An absent part is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -154,7 +154,7 @@ fn check_normalization(netloc: &str) -> Result<(), SplitError> {
         return Err(SplitError::TooLong);
     }
     let bare: String = netloc.chars().filter(|c| !matches!(c, '@' | ':' | '#' | '?')).collect();
-    let normal: String = bare.nfkc().collect();
+    let normal = pytext::nfkc(&bare);
     if normal != bare && normal.contains(['/', '?', '#', '@', ':']) {
         return Err(SplitError::Normalization);
     }
