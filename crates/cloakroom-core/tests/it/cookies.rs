@@ -1,10 +1,14 @@
 //! cookies.json: K10–K19, K40–K42.
 
 use cloakroom_core::clock::Timestamp;
-use cloakroom_core::cookies::{CookieError, Expires, SameSite, SetCookie, parse};
+use cloakroom_core::cookies::{CookieError, CookieSigner, Expires, LegacySalt, SameSite, SetCookie, parse};
+use cloakroom_core::secret::{SecretKey, SecretKeys};
+use cloakroom_core::signing::{MaxAge, SigningError};
 use serde_json::{Value, json};
 
 use crate::vectors::{Case, run};
+
+const SECRET_KEY: &str = "cloakroom-vectors-secret-key-0123456789-abcdefghijklmnop";
 
 const T0: f64 = 1_767_323_045.678_901;
 
@@ -22,8 +26,40 @@ fn check(case: &Case<'_>) -> Result<(), String> {
                 Err(exception) => json!({ "error": exception }),
             }
         }
+        "set_signed" => {
+            let now = Timestamp::from_secs_f64(case.input["at"].as_f64().unwrap());
+            let signed = signer(case).sign(case.text("key"), case.text("salt"), case.text("value"), now);
+            if case.all["raw"] != signed {
+                return Err(format!("ours {signed}, Django's {}", case.all["raw"]));
+            }
+            json!({ "ok": [SetCookie::new(case.text("key"), signed).to_header_value(now).unwrap()] })
+        }
+        "get_signed" => get_signed(case),
         kind => return Err(format!("unknown kind {kind}")),
     })
+}
+
+fn signer(case: &Case<'_>) -> CookieSigner {
+    let keys = SecretKeys::new(SecretKey::new(SECRET_KEY).unwrap(), Vec::new());
+    CookieSigner::new(&keys, if case.input["legacy"] == true { LegacySalt::Accept } else { LegacySalt::Refuse })
+}
+
+fn get_signed(case: &Case<'_>) -> Value {
+    let Some(cookie) = case.input["cookie"].as_str() else {
+        // A missing cookie is the caller's default, or an error of its own.
+        return case
+            .input
+            .get("default")
+            .map_or_else(|| json!({ "error": "KeyError" }), |value| json!({ "ok": value }));
+    };
+    let now = Timestamp::from_secs_f64(case.input["at"].as_f64().unwrap());
+    let max_age = case.input["max_age"].as_f64().map(MaxAge::from_secs_f64);
+    match signer(case).unsign(case.text("key"), case.text("salt"), cookie, max_age, now) {
+        Ok(unsigned) => json!({ "ok": unsigned.value }),
+        Err(SigningError::Expired { .. }) => json!({ "error": "SignatureExpired", "why": "expired" }),
+        Err(SigningError::Mismatch) => json!({ "error": "BadSignature", "why": "mismatch" }),
+        Err(other) => json!({ "error": other.to_string() }),
+    }
 }
 
 fn set(args: &Value) -> Result<SetCookie, &'static str> {
