@@ -4,6 +4,7 @@
 //! own (D3). [`sql`] holds every statement; the modules named after a table bind its parameters and read its rows.
 
 mod fault;
+mod job;
 mod open;
 mod readers;
 mod rows;

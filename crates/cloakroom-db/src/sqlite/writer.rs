@@ -3,9 +3,7 @@
 //! Jobs queue up. Whatever is waiting goes into one transaction, each job in a savepoint of its own, so that one job's
 //! failure undoes nothing of another's; each is answered once the transaction is committed (D3).
 
-use std::any::Any;
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
@@ -16,6 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::fault::{Fault, duplicate};
+use super::job::{Job, Verdict};
 use super::open::Home;
 use crate::error::DbError;
 use crate::options::Durability;
@@ -44,14 +43,8 @@ impl Writer {
         durability: Durability,
         work: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, DbError> {
-        let (reply, answer) = oneshot::channel();
-        let queued = Instant::now();
-        let job = Job {
-            durability,
-            queued,
-            deadline: queued + self.busy_timeout,
-            work: Box::new(Typed { work, outcome: None, reply }),
-        };
+        let (job, answer) = Job::new(durability, self.busy_timeout, work);
+        let queued = job.queued;
         match self.queue.try_send(Message::Job(job)) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => return Err(DbError::Busy { waited: Duration::ZERO }),
@@ -109,82 +102,6 @@ const STALL_GRACE: Duration = Duration::from_secs(10);
 enum Message {
     Job(Job),
     Stop(Option<oneshot::Sender<()>>),
-}
-
-struct Job {
-    durability: Durability,
-    queued: Instant,
-    deadline: Instant,
-    work: Box<dyn Work>,
-}
-
-impl Job {
-    fn fail(self, error: DbError) {
-        self.work.settle(Err(error));
-    }
-
-    fn is_late(&self) -> bool {
-        self.deadline <= Instant::now()
-    }
-
-    fn fail_busy(self) {
-        let waited = self.queued.elapsed();
-        self.fail(DbError::Busy { waited });
-    }
-}
-
-/// A job without the type of its answer.
-trait Work: Send {
-    /// Runs the job and keeps what it gives. Whether its changes are to stay.
-    fn run(&mut self, connection: &Connection) -> Verdict;
-
-    /// Answers the caller: what the job gave if `end` is `Ok`, else why the job's changes did not stay.
-    fn settle(self: Box<Self>, end: Result<(), DbError>);
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Keep,
-    Undo,
-}
-
-struct Typed<T, F> {
-    work: F,
-    outcome: Option<Result<T, DbError>>,
-    reply: oneshot::Sender<Result<T, DbError>>,
-}
-
-impl<T, F> Work for Typed<T, F>
-where
-    T: Send,
-    F: FnMut(&Connection) -> Result<T, Fault> + Send,
-{
-    fn run(&mut self, connection: &Connection) -> Verdict {
-        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(connection)));
-        let path = connection.path().unwrap_or_default();
-        let outcome = match outcome {
-            Ok(outcome) => outcome.map_err(|fault| fault.into_error(path.as_ref(), Duration::ZERO)),
-            Err(panic) => Err(DbError::Unavailable { source: panic_text(&*panic).into() }),
-        };
-        let verdict = if outcome.is_ok() { Verdict::Keep } else { Verdict::Undo };
-        self.outcome = Some(outcome);
-        verdict
-    }
-
-    fn settle(self: Box<Self>, end: Result<(), DbError>) {
-        let answer = match (self.outcome, end) {
-            (Some(Err(own)), _) | (_, Err(own)) => Err(own),
-            (Some(Ok(value)), Ok(())) => Ok(value),
-            (None, Ok(())) => Err(DbError::Closed),
-        };
-        // Nobody may be waiting any more; the job is done all the same.
-        let _ = self.reply.send(answer);
-    }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("a query panicked: {}", text.unwrap_or("no message"))
 }
 
 /// The writer's thread: its connection and what it knows of it.
@@ -245,7 +162,7 @@ impl Desk {
             end = self.execute("COMMIT");
         }
         match end {
-            Ok(()) => done.into_iter().for_each(|job| job.work.settle(Ok(()))),
+            Ok(()) => done.into_iter().for_each(|job| job.succeed()),
             Err(error) => {
                 self.roll_back();
                 self.after_failure(done, &error);
@@ -295,7 +212,7 @@ impl Desk {
     }
 
     fn run_alone(&self, job: &mut Job) -> rusqlite::Result<()> {
-        match job.work.run(&self.connection) {
+        match job.run(&self.connection) {
             Verdict::Keep if self.connection.is_autocommit() => Err(rolled_back()),
             Verdict::Keep => Ok(()),
             Verdict::Undo => {
@@ -307,7 +224,7 @@ impl Desk {
 
     fn run_in_savepoint(&self, job: &mut Job) -> rusqlite::Result<()> {
         self.execute("SAVEPOINT job")?;
-        let verdict = job.work.run(&self.connection);
+        let verdict = job.run(&self.connection);
         // A full disk or a failing one makes SQLite roll the whole transaction back.
         if self.connection.is_autocommit() {
             return Err(rolled_back());
