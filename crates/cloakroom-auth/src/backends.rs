@@ -73,7 +73,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Judges whether `user` (`None`: nobody) has `perm`, on `object` if there is one. Active superusers are never asked for.
-    fn has_perm(&self, user: Option<&User>, perm: &str, object: Option<&(dyn Any + Sync)>) -> Judgement {
+    fn has_perm(&self, user: Option<&User>, perm: &str, object: Option<&(dyn Any + Send + Sync)>) -> Judgement {
         let _ = (user, perm, object);
         Judgement::NotMine
     }
@@ -174,7 +174,7 @@ impl BackendKind {
         &self,
         user: Option<&User>,
         perm: &str,
-        object: Option<&(dyn Any + Sync)>,
+        object: Option<&(dyn Any + Send + Sync)>,
         stored: &Stored,
     ) -> Judgement {
         match self {

@@ -12,6 +12,9 @@ pub enum AuthError {
     /// The database gave no answer (F01).
     #[error("the database gave no answer")]
     Db(#[from] cloakroom_db::DbError),
+    /// The session store gave no answer, or the session could not be written (F01).
+    #[error("the session store gave no answer")]
+    Session(#[from] cloakroom_sessions::SessionError),
     /// The lane is full: 503 with `Retry-After` (A16).
     #[error("no password can be hashed now")]
     Busy(#[from] Busy),

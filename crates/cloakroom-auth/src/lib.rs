@@ -2,11 +2,11 @@
 //!
 //! Pages, API, admin, gateway and command line are doors to this crate. None of them decides by itself who may come in.
 //!
-//! [`Auth`] is the service. [`Auth::authenticate`] asks the [`backends`] whether credentials are good, `Auth::login` ties
-//! a session to the user, `Auth::get_user` finds the user of a session again, [`Auth::permissions`] says what the user
+//! [`Auth`] is the service. [`Auth::authenticate`] asks the [`backends`] whether credentials are good, [`Auth::login`] ties
+//! a session to the user, [`Auth::get_user`] finds the user of a session again, [`Auth::permissions`] says what the user
 //! may do.
 //!
-//! - "No" is a value ([`Authenticated::No`], `Identity::Anonymous`); an [`AuthError`] means that nobody knows (D7).
+//! - "No" is a value ([`Authenticated::No`], [`Identity::Anonymous`]); an [`AuthError`] means that nobody knows (D7).
 //! - Passwords are hashed on the [`lane`] and nowhere else (D9).
 //! - Nothing here reads the time or draws chance by itself (D18).
 
@@ -18,7 +18,9 @@ mod credentials;
 mod error;
 pub mod events;
 mod hashing;
+mod identity;
 pub mod lane;
+mod login;
 pub mod mail;
 mod passwords;
 pub mod permissions;
@@ -28,5 +30,7 @@ pub use self::accounts::{Created, NewAccount, NotCreated, ProfileUpdate};
 pub use self::auth::{Auth, AuthBuilder, SetupError};
 pub use self::credentials::{ActiveUser, Authenticated, Claim, Credentials};
 pub use self::error::AuthError;
+pub use self::identity::Identity;
+pub use self::login::{BackendChoice, LoggedIn};
 pub use self::passwords::{PasswordChanged, PasswordSet};
 pub use self::recovery::{ResetLink, ResetOutcome};

@@ -31,7 +31,7 @@ pub enum PasswordSet {
 #[non_exhaustive]
 pub enum PasswordChanged {
     /// It is changed; every session of the user ends at its next use, unless
-    /// `update_session_auth_hash` keeps it.
+    /// [`update_session_auth_hash`](Auth::update_session_auth_hash) keeps it.
     Yes,
     /// The old one is wrong, or was changed by somebody else meanwhile.
     WrongOld,

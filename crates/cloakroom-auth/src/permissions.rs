@@ -72,7 +72,7 @@ impl PermissionSet {
 
     /// Whether the user has `perm` on `object` (A83).
     #[must_use]
-    pub fn has_perm_on(&self, perm: &str, object: &(dyn Any + Sync)) -> bool {
+    pub fn has_perm_on(&self, perm: &str, object: &(dyn Any + Send + Sync)) -> bool {
         self.judge(|b| b.has_perm(self.user.as_deref(), perm, Some(object), &self.stored))
     }
 

@@ -31,14 +31,6 @@ pub(crate) enum RequestCookie {
     Absent,
 }
 
-/// What is left to do after a load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TakenIn {
-    Done,
-    /// A new session is to be stored at once (S56).
-    ToRenew,
-}
-
 impl Shared {
     pub(crate) fn open(site: Arc<Inner>, cookie: Option<&str>) -> Arc<Self> {
         let key = cookie.and_then(SessionKey::parse);
@@ -192,10 +184,11 @@ impl Shared {
         if self.is_loaded() {
             return Ok(());
         }
+        let nothing = |damage| Record { data: Arc::default(), version: None, damage };
         let Some(key) = self.key() else {
             let mut state = self.state();
-            let damage = state.reason;
-            state.loaded(Record { data: Arc::default(), version: None, damage }, false);
+            let reason = state.reason;
+            state.loaded(nothing(reason), false);
             return Ok(());
         };
         let engine = &self.site.engine;
@@ -204,19 +197,10 @@ impl Shared {
         } else {
             Loaded::Absent(Anonymous::KeyMalformed)
         };
-        if self.take_in(loaded) == TakenIn::ToRenew {
-            self.create_held(None).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes in what the engine found. The guard ends here, so that loading may move between threads.
-    fn take_in(&self, loaded: Loaded) -> TakenIn {
-        let nothing = |damage| Record { data: Arc::default(), version: None, damage };
         let mut state = self.state();
         if state.data.is_some() {
             // Cleared while it was being loaded.
-            return TakenIn::Done;
+            return Ok(());
         }
         match loaded {
             Loaded::Live(record) => state.loaded(record, false),
@@ -225,16 +209,18 @@ impl Shared {
                 state.loaded(nothing(Some(reason)), false);
             }
             Loaded::Broken(reason) => state.loaded(nothing(Some(reason)), true),
-            Loaded::Renew => {
-                let renews = self.site.config.dead_cookie == DeadCookie::Delete;
+            Loaded::Renew if self.site.config.dead_cookie == DeadCookie::Keep => {
                 state.key = None;
-                state.loaded(nothing(Some(Anonymous::NoSession)), renews);
-                if renews {
-                    return TakenIn::ToRenew;
-                }
+                state.loaded(nothing(Some(Anonymous::NoSession)), false);
+            }
+            Loaded::Renew => {
+                state.key = None;
+                state.loaded(nothing(Some(Anonymous::NoSession)), true);
+                drop(state);
+                self.create_held(None).await?;
             }
         }
-        TakenIn::Done
+        Ok(())
     }
 
     async fn save_held(&self) -> Result<(), SessionError> {

@@ -1,0 +1,144 @@
+//! Who a session names: the way from its keys to a user, or the one reason why there is none (A70–A75, M29, D12).
+
+use std::sync::Arc;
+
+use cloakroom_core::auth_hash::{self, AuthHashMatch};
+use cloakroom_core::keys::UserId;
+use cloakroom_core::models::User;
+use cloakroom_core::pyint::PyInt;
+use cloakroom_core::reason::Anonymous;
+use cloakroom_core::value::Value;
+use cloakroom_sessions::Session;
+
+use crate::auth::Auth;
+use crate::backends::BackendKind;
+use crate::error::AuthError;
+use crate::events::AuthEvent;
+use crate::login::{BACKEND_KEY, HASH_KEY, USER_ID_KEY};
+
+/// Who is there.
+#[must_use]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Identity {
+    /// This user, let in by the back end of this path.
+    User(Arc<User>, Arc<str>),
+    /// Nobody that is known, for this reason. Clients are not told it (L05).
+    Anonymous(Anonymous),
+}
+
+impl Identity {
+    /// The user, if there is one.
+    #[must_use]
+    pub const fn user(&self) -> Option<&Arc<User>> {
+        match self {
+            Self::User(user, _) => Some(user),
+            Self::Anonymous(_) => None,
+        }
+    }
+
+    /// Whether there is a user (M20).
+    #[must_use]
+    pub const fn is_authenticated(&self) -> bool {
+        matches!(self, Self::User(..))
+    }
+
+    /// Why there is no user.
+    #[must_use]
+    pub const fn reason(&self) -> Option<Anonymous> {
+        match self {
+            Self::User(..) => None,
+            Self::Anonymous(reason) => Some(*reason),
+        }
+    }
+}
+
+impl Auth {
+    /// Finds the user whom `session` names: its user id, its back end, that back end's user, and last whether the
+    /// session still fits the user's password (A70, A71).
+    ///
+    /// A session that does not fit is flushed; one that fits under an older secret key gets a new key and the new hash. A
+    /// closed account's session, a deleted user's, and one of a back end that is not configured stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// When a store gives no answer; [`AuthError::BadUserId`] where the session names a user by what can be no key.
+    pub async fn get_user(&self, session: &Session) -> Result<Identity, AuthError> {
+        let Some(id) = session.get_value(USER_ID_KEY) else {
+            return Ok(Identity::Anonymous(session.reason().unwrap_or(Anonymous::NotSignedIn)));
+        };
+        let id = user_key(&id)?;
+        let Some(path) = session.get_value(BACKEND_KEY) else {
+            return Ok(Identity::Anonymous(Anonymous::NotSignedIn));
+        };
+        let Some(backend) = path.as_str().and_then(|p| self.backend_by_path(p)) else {
+            return Ok(Identity::Anonymous(Anonymous::BackendUnknown));
+        };
+        let UserKey::Id(id) = id else { return Ok(Identity::Anonymous(Anonymous::UserGone)) };
+        let user = match backend.get_user(self, &id).await? {
+            Ok(user) => user,
+            Err(reason) => return Ok(Identity::Anonymous(reason)),
+        };
+        match self.verify_session_hash(session, &user).await? {
+            Ok(()) => Ok(Identity::User(Arc::new(user), backend.path().into())),
+            Err(reason) => {
+                session.flush().await?;
+                self.emit(&AuthEvent::SessionRefused { user_id: Some(id), reason });
+                Ok(Identity::Anonymous(reason))
+            }
+        }
+    }
+
+    /// The configured back end with this path.
+    #[must_use]
+    pub fn backend_by_path(&self, path: &str) -> Option<&BackendKind> {
+        self.backends().iter().find(|b| b.path() == path)
+    }
+
+    /// Compares the session's hash with the user's password, under every secret key (A71, A73).
+    async fn verify_session_hash(&self, session: &Session, user: &User) -> Result<Result<(), Anonymous>, AuthError> {
+        let stored = session.get_value(HASH_KEY);
+        let Some(stored) = stored.filter(Value::is_truthy) else { return Ok(Err(Anonymous::HashMissing)) };
+        // Whatever is no text matches no hash.
+        let stored = stored.as_str().unwrap_or("");
+        match auth_hash::verify(self.secret_keys(), &user.password, stored) {
+            AuthHashMatch::Current => Ok(Ok(())),
+            AuthHashMatch::Fallback(_) => {
+                session.cycle_key().await?;
+                session.set_value(HASH_KEY, self.session_auth_hash(user));
+                Ok(Ok(()))
+            }
+            AuthHashMatch::Mismatch => Ok(Err(Anonymous::HashMismatch)),
+        }
+    }
+}
+
+/// What `_auth_user_id` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum UserKey {
+    /// A key that a row may have.
+    Id(UserId),
+    /// A number beyond every row's, or nothing at all.
+    None,
+}
+
+/// Reads `_auth_user_id` as Django's `to_python` of an integer key does: whatever Python's `int()` takes (A70).
+pub(crate) fn user_key(value: &Value) -> Result<UserKey, AuthError> {
+    let from_i64 = |n: Option<i64>| n.map_or(UserKey::None, |n| UserKey::Id(n.into()));
+    match value {
+        Value::None | Value::BigInt(_) => Ok(UserKey::None),
+        Value::Bool(b) => Ok(UserKey::Id(i64::from(*b).into())),
+        Value::Int(n) => Ok(UserKey::Id((*n).into())),
+        Value::Float(f) if f.is_finite() => {
+            let whole = f.trunc();
+            // 2^63 is the first float beyond an i64.
+            let fits = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&whole);
+            Ok(from_i64(fits.then_some(whole as i64)))
+        }
+        Value::Str(text) => match text.as_str().and_then(|t| PyInt::parse(t, 10)) {
+            Some(n) => Ok(from_i64(n.to_i64())),
+            None => Err(AuthError::BadUserId),
+        },
+        _ => Err(AuthError::BadUserId),
+    }
+}
