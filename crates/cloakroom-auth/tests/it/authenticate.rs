@@ -102,10 +102,8 @@ async fn a_success_upgrades_the_hash() {
 async fn an_upgrade_does_not_undo_a_change() {
     let site = Site::new().await;
     let mut stale = site.user("alice").await;
-    stale.password = HasherSet::new(vec![pbkdf2(5)])
-        .unwrap()
-        .encode("alice-pass-9Z", &cloakroom_core::random::OsRandom)
-        .unwrap();
+    stale.password =
+        HasherSet::new(vec![pbkdf2(5)]).unwrap().encode("alice-pass-9Z", &cloakroom_core::random::OsRandom).unwrap();
     let before = site.auth.user_by_id(&stale.id).await.unwrap().unwrap().password;
     assert!(site.auth.check_password(&mut stale, &secret("alice-pass-9Z")).await.unwrap().is_match());
     assert_eq!(site.auth.user_by_id(&stale.id).await.unwrap().unwrap().password, before);
@@ -187,7 +185,11 @@ impl Backend for House {
         "example.House"
     }
 
-    fn authenticate<'a>(&'a self, _: &'a Auth, credentials: &'a Credentials) -> BoxFuture<'a, Result<Verdict, AuthError>> {
+    fn authenticate<'a>(
+        &'a self,
+        _: &'a Auth,
+        credentials: &'a Credentials,
+    ) -> BoxFuture<'a, Result<Verdict, AuthError>> {
         Box::pin(async move {
             self.asked.fetch_add(1, Ordering::SeqCst);
             Ok(match &credentials.claim {
@@ -197,7 +199,12 @@ impl Backend for House {
         })
     }
 
-    fn has_perm(&self, user: Option<&User>, perm: &str, object: Option<&(dyn std::any::Any + Sync)>) -> Judgement {
+    fn has_perm(
+        &self,
+        user: Option<&User>,
+        perm: &str,
+        object: Option<&(dyn std::any::Any + Send + Sync)>,
+    ) -> Judgement {
         match (user.map(|u| u.username.as_str()), perm) {
             (_, "house.enter") => Judgement::Granted,
             (Some("alice"), "house.sell") if object.is_some_and(|o| o.is::<House>()) => Judgement::Granted,

@@ -174,8 +174,8 @@ async fn answer(world: &World, kind: &str, input: &Value) -> Value {
 }
 
 async fn create_superuser(site: &Site, kwargs: &Value) -> Value {
-    let mut account = NewAccount::new(kwargs["username"].as_str().unwrap())
-        .with_email(kwargs["email"].as_str().unwrap_or_default());
+    let mut account =
+        NewAccount::new(kwargs["username"].as_str().unwrap()).with_email(kwargs["email"].as_str().unwrap_or_default());
     account.is_staff = kwargs["is_staff"].as_bool();
     account.is_superuser = kwargs["is_superuser"].as_bool();
     match site.auth.create_superuser(account).await.unwrap() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use cloakroom_auth::events::Activity;
 use cloakroom_auth::mail::{Mail, MailError, Mailer, ResetMail, Site as Origin};
 use cloakroom_auth::{NewAccount, PasswordSet, ProfileUpdate, ResetOutcome};
+use cloakroom_core::models::User;
 use cloakroom_db::users;
 
 use crate::site::{Site, secret};
@@ -17,7 +18,9 @@ use crate::site::{Site, secret};
 async fn links_go_to_open_accounts_with_a_password() {
     let site = Site::new().await;
     let account = |name: &str, email: &str| NewAccount::new(name).with_email(email).with_password("pw".to_owned());
-    for (name, email) in [("one", "Alice@example.com"), ("two", "alice@EXAMPLE.com"), ("three", "al\u{131}ce@example.com")] {
+    for (name, email) in
+        [("one", "Alice@example.com"), ("two", "alice@EXAMPLE.com"), ("three", "al\u{131}ce@example.com")]
+    {
         let _ = site.auth.create_user(account(name, email)).await.unwrap();
     }
     let _ = site.auth.create_user(NewAccount::new("sso").with_email("alice@example.com")).await.unwrap();
@@ -50,18 +53,18 @@ async fn links_die() {
     site.clock.advance(Duration::from_secs(1));
     assert!(!site.auth.check_reset_token(&alice, token));
 
-    let fresh = async |user| site.auth.make_reset_link(user).unwrap().token.expose().clone();
-    let token = fresh(&alice).await;
+    let fresh = |user: &User| site.auth.make_reset_link(user).unwrap().token.expose().clone();
+    let token = fresh(&alice);
     let _ = site.auth.update_profile(&mut alice, ProfileUpdate::new().with_email("b@example.com")).await.unwrap();
     assert!(!site.auth.check_reset_token(&alice, &token), "address");
-    let token = fresh(&alice).await;
+    let token = fresh(&alice);
     let _ = users::set_last_login(&site.db, &alice.id, site.auth.now()).await.unwrap();
     let mut alice = site.auth.user_by_id(&alice.id).await.unwrap().unwrap();
     assert!(!site.auth.check_reset_token(&alice, &token), "log-in");
-    let token = fresh(&alice).await;
+    let token = fresh(&alice);
     assert_eq!(site.auth.set_password(&mut alice, &secret("alice-pass-9Z")).await.unwrap(), PasswordSet::Yes);
     assert!(!site.auth.check_reset_token(&alice, &token), "password, even the same");
-    let token = fresh(&alice).await;
+    let token = fresh(&alice);
     let _ = site.auth.set_activity(&mut alice, Activity::Inactive).await.unwrap();
     assert!(site.auth.check_reset_token(&alice, &token), "not by closing (A92)");
 }
@@ -98,7 +101,9 @@ async fn of_many_uses_at_once_one_wins() {
         .map(|n| {
             let (auth, link) = (site.auth.clone(), link.clone());
             tokio::spawn(async move {
-                auth.reset_password(&link.uid, link.token.expose(), &secret(format!("correct horse {n}"))).await.unwrap()
+                auth.reset_password(&link.uid, link.token.expose(), &secret(format!("correct horse {n}")))
+                    .await
+                    .unwrap()
             })
         })
         .collect();
