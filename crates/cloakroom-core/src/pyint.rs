@@ -64,7 +64,7 @@ impl PyInt {
             after_digit = true;
         }
         let fits = base.is_power_of_two() || count <= crate::codec::json::MAX_INT_DIGITS;
-        (after_digit && fits).then(|| Self { negative: negative && !digits.is_empty(), digits, base })
+        (after_digit && fits).then_some(Self { negative, digits, base })
     }
 
     /// The number, if 64 bits hold it.
@@ -86,9 +86,11 @@ impl PyInt {
     /// The digits in the base in which the number was read, with a `-` before a negative one.
     #[must_use]
     pub fn digits(&self) -> String {
+        if self.digits.is_empty() {
+            return "0".to_owned();
+        }
         let sign = if self.negative { "-" } else { "" };
-        let digits = if self.digits.is_empty() { "0" } else { &self.digits };
-        format!("{sign}{digits}")
+        format!("{sign}{}", self.digits)
     }
 }
 

@@ -26,7 +26,7 @@ fn error_name(error: &ExpiryError) -> &'static str {
 fn age(age: ExpiryAge) -> Json {
     match age {
         ExpiryAge::Int(n) => json!(n),
-        ExpiryAge::Float(f) => to_typed(&Value::Float(f)),
+        ExpiryAge::Float(f) => json!(f),
         ExpiryAge::Bool(b) => json!(b),
         ExpiryAge::Other(v) => to_typed(&v),
         _ => Json::Null,

@@ -1,5 +1,6 @@
 //! The vectors' notation for values that JSON cannot hold, and back.
 
+use cloakroom_core::codec::json::float_repr;
 use cloakroom_core::pydatetime::DateTime;
 use cloakroom_core::signing::{b64_decode, b64_encode};
 use cloakroom_core::value::{Object, Text, Value};
@@ -42,11 +43,9 @@ pub(crate) fn from_typed(json: &Json) -> Value {
 pub(crate) fn to_typed(value: &Value) -> Json {
     let list = |items: &[Value]| Json::Array(items.iter().map(to_typed).collect());
     match value {
-        Value::Float(f) if !f.is_finite() => {
-            let text = if f.is_nan() { "nan".to_owned() } else { f.to_string() };
-            json!({ "__type__": "float", "value": text })
-        }
-        Value::Int(n) if n.unsigned_abs() <= 1 << 53 => json!(n),
+        Value::Float(f) if f.is_finite() && f.fract() != 0.0 => json!(f),
+        Value::Float(f) => json!({ "__type__": "float", "value": float_repr(*f) }),
+        Value::Int(n) if n.unsigned_abs() < 1 << 53 => json!(n),
         Value::Int(n) => json!({ "__type__": "int", "value": n.to_string() }),
         Value::BigInt(digits) => json!({ "__type__": "int", "value": digits }),
         Value::Str(Text::Surrogates(units)) => json!({ "__type__": "surrogates", "utf16": units }),
