@@ -64,6 +64,7 @@ impl PyInt {
             after_digit = true;
         }
         let fits = base.is_power_of_two() || count <= crate::codec::json::MAX_INT_DIGITS;
+        let negative = negative && !digits.is_empty();
         (after_digit && fits).then_some(Self { negative, digits, base })
     }
 
