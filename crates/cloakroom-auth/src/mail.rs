@@ -30,6 +30,14 @@ pub struct ResetMail {
     pub site: Site,
 }
 
+impl ResetMail {
+    /// A mail with a link for `user`.
+    #[must_use]
+    pub fn new(user: Arc<User>, uid: impl Into<String>, token: impl Into<Secret<String>>, site: Site) -> Self {
+        Self { user, uid: uid.into(), token: token.into(), site }
+    }
+}
+
 /// The site on whose behalf a mail goes out, from the configuration rather than from a request's `Host` (R04).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {

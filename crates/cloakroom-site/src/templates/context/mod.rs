@@ -97,6 +97,13 @@ impl Urls {
             update: at("update"),
         }
     }
+
+    /// The page that a mailed link opens (A116).
+    #[must_use]
+    pub fn password_reset_confirm(&self, uid: &str, token: &str) -> String {
+        let prefix = self.login.strip_suffix("login/").unwrap_or("/");
+        format!("{prefix}reset/{uid}/{token}/")
+    }
 }
 
 /// A form as templates see it.
