@@ -90,7 +90,13 @@ impl User {
     /// `first_name last_name`, without the space where one is empty (A16).
     #[must_use]
     pub fn get_full_name(&self) -> String {
-        format!("{} {}", self.first_name, self.last_name).trim().to_owned()
+        crate::pytext::strip(&format!("{} {}", self.first_name, self.last_name)).to_owned()
+    }
+
+    /// The first name (A16).
+    #[must_use]
+    pub fn get_short_name(&self) -> &str {
+        &self.first_name
     }
 }
 
