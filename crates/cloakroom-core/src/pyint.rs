@@ -1,24 +1,6 @@
 //! Python's `int(text, base)`: more lenient than Rust's parse (A93, A94).
 
-use crate::pytext::strip;
-
-/// The digits zero of Unicode 15.1's decimal scripts; nine more follow each.
-const ZEROS: &[u32] = &[
-    0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0,
-    0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620,
-    0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10, 0x104a0, 0x10d30, 0x11066, 0x110f0, 0x11136, 0x111d0,
-    0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x11730, 0x118e0, 0x11950, 0x11c50, 0x11d50, 0x11da0, 0x11f50,
-    0x16a60, 0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140, 0x1e2f0, 0x1e4f0, 0x1e950,
-    0x1fbf0,
-];
-
-/// The value of a decimal digit of any script, as Python's `unicodedata.decimal` gives it.
-#[must_use]
-pub fn decimal_digit(c: char) -> Option<u32> {
-    let c = u32::from(c);
-    let at = ZEROS.partition_point(|&zero| zero <= c).checked_sub(1)?;
-    Some(c - ZEROS[at]).filter(|&d| d < 10)
-}
+use crate::pytext::{decimal_value, strip};
 
 /// A Python `int` read from text: its sign and its digits without leading zeros.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +38,7 @@ impl PyInt {
                 after_digit = false;
                 continue;
             }
-            let digit = c.to_digit(36).or_else(|| decimal_digit(c)).filter(|&d| d < base)?;
+            let digit = c.to_digit(36).or_else(|| decimal_value(c).map(u32::from)).filter(|&d| d < base)?;
             if digit != 0 || !digits.is_empty() {
                 digits.push(char::from_digit(digit, 36)?);
             }

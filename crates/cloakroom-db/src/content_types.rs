@@ -1,7 +1,9 @@
 //! `django_content_type` (A05).
 
-use crate::database::Database;
+use crate::database::{Backend, Database};
 use crate::error::DbError;
+use crate::options::Durability;
+use crate::sqlite;
 
 /// A row of `django_content_type`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +23,9 @@ pub struct ContentType {
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn all(db: &Database) -> Result<Vec<ContentType>, DbError> {
-    let _ = db;
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(sqlite::content_types::all).await,
+    }
 }
 
 /// Returns the content type of a model.
@@ -31,8 +34,9 @@ pub async fn all(db: &Database) -> Result<Vec<ContentType>, DbError> {
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn by_natural_key(db: &Database, app_label: &str, model: &str) -> Result<Option<ContentType>, DbError> {
-    let _ = (db, app_label, model);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(|c| sqlite::content_types::by_natural_key(c, app_label, model)).await,
+    }
 }
 
 /// Makes the content type unless it is there. Returns its primary key.
@@ -41,6 +45,11 @@ pub async fn by_natural_key(db: &Database, app_label: &str, model: &str) -> Resu
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn ensure(db: &Database, app_label: &str, model: &str) -> Result<i64, DbError> {
-    let _ = (db, app_label, model);
-    todo!()
+    let app_label = app_label.to_owned();
+    let model = model.to_owned();
+    match db.backend() {
+        Backend::Sqlite(s) => {
+            s.write(Durability::Full, move |c| sqlite::content_types::ensure(c, &app_label, &model)).await
+        }
+    }
 }

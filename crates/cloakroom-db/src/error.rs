@@ -17,8 +17,14 @@ pub enum DbError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// The folder in which to make the file is missing.
+    #[error("the folder {folder} does not exist; make it, or check DATABASE_URL")]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The file or its folder cannot be written.
-    #[error("{path} cannot be written; give this process the right to write the file and its folder")]
+    #[error("{path} cannot be written; give this process the right to read and write the file and its folder")]
     NotWritable {
         /// The file.
         path: PathBuf,
@@ -132,6 +138,7 @@ impl DbError {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Missing { .. } => "missing",
+            Self::NoFolder { .. } => "no_folder",
             Self::NotWritable { .. } => "not_writable",
             Self::NotADatabase { .. } => "not_a_database",
             Self::Damaged { .. } => "damaged",

@@ -3,8 +3,10 @@
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::Group;
 
-use crate::database::Database;
+use crate::database::{Backend, Database};
 use crate::error::DbError;
+use crate::options::Durability;
+use crate::sqlite;
 
 /// Whether a group's name was free.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +38,9 @@ pub enum Joined {
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn all(db: &Database) -> Result<Vec<Group>, DbError> {
-    let _ = db;
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(sqlite::groups::all).await,
+    }
 }
 
 /// Returns the group with exactly this name.
@@ -46,8 +49,9 @@ pub async fn all(db: &Database) -> Result<Vec<Group>, DbError> {
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn by_name(db: &Database, name: &str) -> Result<Option<Group>, DbError> {
-    let _ = (db, name);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(|c| sqlite::groups::by_name(c, name)).await,
+    }
 }
 
 /// Returns the groups of a user, by name.
@@ -56,8 +60,9 @@ pub async fn by_name(db: &Database, name: &str) -> Result<Option<Group>, DbError
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<Group>, DbError> {
-    let _ = (db, user);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(|c| sqlite::groups::of_user(c, user)).await,
+    }
 }
 
 /// Makes a group if the name is free.
@@ -66,8 +71,10 @@ pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<Group>, DbError
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn create(db: &Database, name: &str) -> Result<Created, DbError> {
-    let _ = (db, name);
-    todo!()
+    let name = name.to_owned();
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::groups::create(c, &name)).await,
+    }
 }
 
 /// Deletes a group with its memberships and permissions; whether there was one (G36).
@@ -76,8 +83,9 @@ pub async fn create(db: &Database, name: &str) -> Result<Created, DbError> {
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn delete(db: &Database, group: i64) -> Result<bool, DbError> {
-    let _ = (db, group);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::groups::delete(c, group)).await,
+    }
 }
 
 /// Puts a user into a group.
@@ -86,8 +94,10 @@ pub async fn delete(db: &Database, group: i64) -> Result<bool, DbError> {
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn add_user(db: &Database, group: i64, user: &UserId) -> Result<Joined, DbError> {
-    let _ = (db, group, user);
-    todo!()
+    let user = user.clone();
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::groups::add_user(c, group, &user)).await,
+    }
 }
 
 /// Takes a user out of a group; whether the user was in it.
@@ -96,6 +106,8 @@ pub async fn add_user(db: &Database, group: i64, user: &UserId) -> Result<Joined
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn remove_user(db: &Database, group: i64, user: &UserId) -> Result<bool, DbError> {
-    let _ = (db, group, user);
-    todo!()
+    let user = user.clone();
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::groups::remove_user(c, group, &user)).await,
+    }
 }

@@ -35,7 +35,7 @@ pub mod permissions;
 pub mod sessions;
 pub mod users;
 
-pub use self::database::Database;
+pub use self::database::{Database, Mark};
 pub use self::error::{DbError, Table};
 pub use self::options::{Durability, IfMissing, Options, Updated};
 pub use self::url::{DatabaseUrl, UrlError};

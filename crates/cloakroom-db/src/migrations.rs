@@ -2,8 +2,52 @@
 
 use cloakroom_core::clock::Timestamp;
 
-use crate::database::Database;
+use crate::database::{Backend, Database};
 use crate::error::DbError;
+use crate::options::Durability;
+use crate::sqlite;
+
+/// Tells what [`migrate`] would do, and does nothing.
+///
+/// # Errors
+///
+/// As [`migrate`].
+pub async fn status(db: &Database) -> Result<Status, DbError> {
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(sqlite::migrations::status).await,
+    }
+}
+
+/// Makes what is missing of Django's tables, `django_migrations` rows, content types and permissions (A11, A80), all in
+/// one transaction. Another process that does the same waits, and finds nothing to do.
+///
+/// An empty database gets the apps contenttypes, auth, admin and sessions at once, exactly as `migrate` of Django 6.1
+/// leaves them. One that Django made gets an app of these only if none of its migrations is there, and never the admin.
+/// `progress` is told each step once all is committed.
+///
+/// # Errors
+///
+/// [`DbError::OlderDjango`] if an app's migrations are there in part, [`DbError::NewerDjango`] if there are others,
+/// [`DbError::Schema`] if a table is there that should not be: nothing was changed.
+pub async fn migrate(
+    db: &Database,
+    now: Timestamp,
+    progress: &mut (dyn FnMut(MigrationStep) + Send),
+) -> Result<Report, DbError> {
+    let steps = match db.backend() {
+        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::migrations::migrate(c, now)).await?,
+    };
+    let mut report = Report::default();
+    for step in steps {
+        match step {
+            MigrationStep::Applied(_) => report.applied += 1,
+            MigrationStep::ContentType { .. } => report.content_types += 1,
+            MigrationStep::Permissions { made, .. } => report.permissions += made,
+        }
+        progress(step);
+    }
+    Ok(report)
+}
 
 /// A migration of Django by its app and name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,31 +110,106 @@ pub struct Report {
     pub permissions: u64,
 }
 
-/// Tells what [`migrate`] would do, and does nothing.
-///
-/// # Errors
-///
-/// As [`migrate`].
-pub async fn status(db: &Database) -> Result<Status, DbError> {
-    let _ = db;
-    todo!()
+/// The migrations that a fresh project has applied, in the order in which Django applies them (A08).
+pub(crate) const MIGRATIONS: [Migration; 18] = [
+    Migration { app: "contenttypes", name: "0001_initial" },
+    Migration { app: "auth", name: "0001_initial" },
+    Migration { app: "admin", name: "0001_initial" },
+    Migration { app: "admin", name: "0002_logentry_remove_auto_add" },
+    Migration { app: "admin", name: "0003_logentry_add_action_flag_choices" },
+    Migration { app: "contenttypes", name: "0002_remove_content_type_name" },
+    Migration { app: "auth", name: "0002_alter_permission_name_max_length" },
+    Migration { app: "auth", name: "0003_alter_user_email_max_length" },
+    Migration { app: "auth", name: "0004_alter_user_username_opts" },
+    Migration { app: "auth", name: "0005_alter_user_last_login_null" },
+    Migration { app: "auth", name: "0006_require_contenttypes_0002" },
+    Migration { app: "auth", name: "0007_alter_validators_add_error_messages" },
+    Migration { app: "auth", name: "0008_alter_user_username_max_length" },
+    Migration { app: "auth", name: "0009_alter_user_last_name_max_length" },
+    Migration { app: "auth", name: "0010_alter_group_name_max_length" },
+    Migration { app: "auth", name: "0011_update_proxy_permissions" },
+    Migration { app: "auth", name: "0012_alter_user_first_name_max_length" },
+    Migration { app: "sessions", name: "0001_initial" },
+];
+
+/// Django's apps that have tables here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum App {
+    ContentTypes,
+    Auth,
+    Admin,
+    Sessions,
 }
 
-/// Makes what is missing of Django's tables, `django_migrations` rows, content types and permissions (A11, A80), all in
-/// one transaction. Another process that does the same waits, and finds nothing to do.
-///
-/// An empty database gets the apps contenttypes, auth, admin and sessions at once, exactly as `migrate` of Django 6.1
-/// leaves them. One that Django made gets an app of these only if none of its migrations is there, and never the admin.
-///
-/// # Errors
-///
-/// [`DbError::OlderDjango`] if an app's migrations are there in part, [`DbError::NewerDjango`] if there are others,
-/// [`DbError::Schema`] if a table is there that should not be: nothing was changed.
-pub async fn migrate(
-    db: &Database,
-    now: Timestamp,
-    progress: &mut (dyn FnMut(MigrationStep) + Send),
-) -> Result<Report, DbError> {
-    let _ = (db, now, progress);
-    todo!()
+impl App {
+    pub(crate) const ALL: [Self; 4] = [Self::ContentTypes, Self::Auth, Self::Admin, Self::Sessions];
+
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::ContentTypes => "contenttypes",
+            Self::Auth => "auth",
+            Self::Admin => "admin",
+            Self::Sessions => "sessions",
+        }
+    }
+
+    pub(crate) fn migrations(self) -> impl Iterator<Item = Migration> {
+        MIGRATIONS.into_iter().filter(move |m| m.app == self.label())
+    }
+
+    pub(crate) const fn tables(self) -> &'static [&'static str] {
+        match self {
+            Self::ContentTypes => &["django_content_type"],
+            Self::Auth => &[
+                "auth_group",
+                "auth_group_permissions",
+                "auth_permission",
+                "auth_user",
+                "auth_user_groups",
+                "auth_user_user_permissions",
+            ],
+            Self::Admin => &["django_admin_log"],
+            Self::Sessions => &["django_session"],
+        }
+    }
 }
+
+/// A model of these apps.
+#[derive(Clone, Copy)]
+pub(crate) struct Model {
+    pub(crate) app: App,
+    pub(crate) name: &'static str,
+    pub(crate) table: &'static str,
+    verbose_name: &'static str,
+}
+
+impl Model {
+    /// Such as `add_logentry` (A80).
+    pub(crate) fn codename(self, action: &str) -> String {
+        format!("{action}_{}", self.name)
+    }
+
+    /// Such as `Can add log entry` (A80).
+    pub(crate) fn permission_name(self, action: &str) -> String {
+        format!("Can {action} {}", self.verbose_name)
+    }
+}
+
+/// What one may do with a model, in the order in which permissions are made (A80).
+pub(crate) const ACTIONS: [&str; 4] = ["add", "change", "delete", "view"];
+
+const LOG_ENTRY: Model =
+    Model { app: App::Admin, name: "logentry", table: "django_admin_log", verbose_name: "log entry" };
+const GROUP: Model = Model { app: App::Auth, name: "group", table: "auth_group", verbose_name: "group" };
+const PERMISSION: Model =
+    Model { app: App::Auth, name: "permission", table: "auth_permission", verbose_name: "permission" };
+const USER: Model = Model { app: App::Auth, name: "user", table: "auth_user", verbose_name: "user" };
+const CONTENT_TYPE: Model =
+    Model { app: App::ContentTypes, name: "contenttype", table: "django_content_type", verbose_name: "content type" };
+const SESSION: Model = Model { app: App::Sessions, name: "session", table: "django_session", verbose_name: "session" };
+
+/// The order in which Django 6.1 makes content types: by name within an app (V17).
+pub(crate) const CONTENT_TYPES: [Model; 6] = [LOG_ENTRY, GROUP, PERMISSION, USER, CONTENT_TYPE, SESSION];
+
+/// The order in which it makes their permissions: as the app declares its models.
+pub(crate) const PERMISSIONS: [Model; 6] = [LOG_ENTRY, PERMISSION, GROUP, USER, CONTENT_TYPE, SESSION];

@@ -16,9 +16,9 @@ impl Options {
     pub const DEFAULT_BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
     /// Sets how long a call waits for a lock that another process holds, before it fails with
-    /// [`DbError::Busy`](crate::DbError::Busy).
+    /// [`DbError::Busy`](crate::DbError::Busy). At least 10 ms.
     pub fn with_busy_timeout(mut self, timeout: Duration) -> Self {
-        self.busy_timeout = timeout;
+        self.busy_timeout = timeout.max(Duration::from_millis(10));
         self
     }
 

@@ -5,8 +5,10 @@
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::User;
 
-use crate::database::Database;
+use crate::database::{Backend, Database};
 use crate::error::DbError;
+use crate::options::Durability;
+use crate::sqlite;
 
 /// A row of `auth_permission` with its content type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,8 +90,9 @@ pub enum Superusers {
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn all(db: &Database) -> Result<Vec<Permission>, DbError> {
-    let _ = db;
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(sqlite::permissions::all).await,
+    }
 }
 
 /// Returns the `app_label.codename` of every permission, sorted and once.
@@ -98,8 +101,9 @@ pub async fn all(db: &Database) -> Result<Vec<Permission>, DbError> {
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn all_labels(db: &Database) -> Result<Vec<String>, DbError> {
-    let _ = db;
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(sqlite::permissions::all_labels).await,
+    }
 }
 
 /// Returns what was given to the user, as `app_label.codename`, sorted and once.
@@ -108,8 +112,9 @@ pub async fn all_labels(db: &Database) -> Result<Vec<String>, DbError> {
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<String>, DbError> {
-    let _ = (db, user);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(|c| sqlite::permissions::of_user(c, user)).await,
+    }
 }
 
 /// Returns what was given to the user's groups, as `app_label.codename`, sorted and once.
@@ -118,8 +123,9 @@ pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<String>, DbErro
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn of_user_groups(db: &Database, user: &UserId) -> Result<Vec<String>, DbError> {
-    let _ = (db, user);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(|c| sqlite::permissions::of_user_groups(c, user)).await,
+    }
 }
 
 /// Returns both in one statement.
@@ -128,8 +134,9 @@ pub async fn of_user_groups(db: &Database, user: &UserId) -> Result<Vec<String>,
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn effective(db: &Database, user: &UserId) -> Result<Effective, DbError> {
-    let _ = (db, user);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(|c| sqlite::permissions::effective(c, user)).await,
+    }
 }
 
 /// Gives the permission `app_label.codename`: every one of that label, where several models of the app share a codename.
@@ -138,8 +145,14 @@ pub async fn effective(db: &Database, user: &UserId) -> Result<Effective, DbErro
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn grant(db: &Database, holder: &Holder, app_label: &str, codename: &str) -> Result<Granted, DbError> {
-    let _ = (db, holder, app_label, codename);
-    todo!()
+    let holder = holder.clone();
+    let app_label = app_label.to_owned();
+    let codename = codename.to_owned();
+    match db.backend() {
+        Backend::Sqlite(s) => {
+            s.write(Durability::Full, move |c| sqlite::permissions::grant(c, &holder, &app_label, &codename)).await
+        }
+    }
 }
 
 /// Takes the permission `app_label.codename` away; whether it was held.
@@ -148,8 +161,14 @@ pub async fn grant(db: &Database, holder: &Holder, app_label: &str, codename: &s
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn revoke(db: &Database, holder: &Holder, app_label: &str, codename: &str) -> Result<bool, DbError> {
-    let _ = (db, holder, app_label, codename);
-    todo!()
+    let holder = holder.clone();
+    let app_label = app_label.to_owned();
+    let codename = codename.to_owned();
+    match db.backend() {
+        Backend::Sqlite(s) => {
+            s.write(Durability::Full, move |c| sqlite::permissions::revoke(c, &holder, &app_label, &codename)).await
+        }
+    }
 }
 
 /// Returns the users who have the permission, themselves or by a group, in the order of their keys (A88).
@@ -163,8 +182,13 @@ pub async fn users_with_perm(
     codename: &str,
     which: WithPerm,
 ) -> Result<Vec<User>, DbError> {
-    let _ = (db, app_label, codename, which);
-    todo!()
+    let app_label = app_label.to_owned();
+    let codename = codename.to_owned();
+    match db.backend() {
+        Backend::Sqlite(s) => {
+            s.read_much(move |c| sqlite::permissions::users_with_perm(c, &app_label, &codename, which)).await
+        }
+    }
 }
 
 /// Makes the permission, and its content type, unless they are there. Returns its primary key.
@@ -173,6 +197,14 @@ pub async fn users_with_perm(
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn ensure(db: &Database, app_label: &str, model: &str, codename: &str, name: &str) -> Result<i64, DbError> {
-    let _ = (db, app_label, model, codename, name);
-    todo!()
+    let app_label = app_label.to_owned();
+    let model = model.to_owned();
+    let codename = codename.to_owned();
+    let name = name.to_owned();
+    match db.backend() {
+        Backend::Sqlite(s) => {
+            s.write(Durability::Full, move |c| sqlite::permissions::ensure(c, &app_label, &model, &codename, &name))
+                .await
+        }
+    }
 }

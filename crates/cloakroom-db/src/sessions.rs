@@ -7,9 +7,10 @@ use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::{SessionKey, UserId};
 use cloakroom_core::models::User;
 
-use crate::database::Database;
+use crate::database::{Backend, Database};
 use crate::error::DbError;
 use crate::options::{Durability, Updated};
+use crate::sqlite;
 
 /// What is stored under a session key.
 #[derive(Clone, PartialEq, Eq)]
@@ -66,8 +67,9 @@ pub struct Counts {
 ///
 /// Any [`DbError`] of the machinery; [`DbError::Corrupt`] if the row cannot be read.
 pub async fn find(db: &Database, key: &SessionKey, now: Timestamp) -> Result<Option<SessionRow>, DbError> {
-    let _ = (db, key, now);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(|c| sqlite::sessions::find(c, key, now)).await,
+    }
 }
 
 /// As [`find`], and in the same statement the user `guess` if there is one: who was seen with this session before.
@@ -81,8 +83,9 @@ pub async fn find_with_user(
     now: Timestamp,
     guess: &UserId,
 ) -> Result<Option<(SessionRow, Option<User>)>, DbError> {
-    let _ = (db, key, now, guess);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(|c| sqlite::sessions::find_with_user(c, key, now, guess)).await,
+    }
 }
 
 /// Whether there is a row under `key`, live or expired (S47).
@@ -91,8 +94,9 @@ pub async fn find_with_user(
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn exists(db: &Database, key: &SessionKey) -> Result<bool, DbError> {
-    let _ = (db, key);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(|c| sqlite::sessions::exists(c, key)).await,
+    }
 }
 
 /// Stores a new row if `key` is free, in one atomic step (S46, F02).
@@ -106,8 +110,10 @@ pub async fn create(
     row: SessionRow,
     durability: Durability,
 ) -> Result<Created, DbError> {
-    let _ = (db, key, row, durability);
-    todo!()
+    let key = key.clone();
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(durability, move |c| sqlite::sessions::create(c, &key, &row)).await,
+    }
 }
 
 /// Overwrites the row under `key` if there is one, live or expired (S46). Never makes one (D6).
@@ -121,8 +127,10 @@ pub async fn update(
     row: SessionRow,
     durability: Durability,
 ) -> Result<Updated, DbError> {
-    let _ = (db, key, row, durability);
-    todo!()
+    let key = key.clone();
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(durability, move |c| sqlite::sessions::update(c, &key, &row)).await,
+    }
 }
 
 /// Overwrites the row under `key` if its data still is `expected`; tells what it is otherwise (D6).
@@ -137,8 +145,10 @@ pub async fn update_if(
     row: SessionRow,
     durability: Durability,
 ) -> Result<Swapped, DbError> {
-    let _ = (db, key, expected, row, durability);
-    todo!()
+    let (key, expected) = (key.clone(), expected.to_owned());
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(durability, move |c| sqlite::sessions::update_if(c, &key, &expected, &row)).await,
+    }
 }
 
 /// Stores `row` under the free key `new` and deletes the row under `old`, both or neither. An absent `old` is no error.
@@ -153,8 +163,10 @@ pub async fn cycle(
     row: SessionRow,
     durability: Durability,
 ) -> Result<Created, DbError> {
-    let _ = (db, old, new, row, durability);
-    todo!()
+    let (old, new) = (old.clone(), new.clone());
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(durability, move |c| sqlite::sessions::cycle(c, &old, &new, &row)).await,
+    }
 }
 
 /// Moves the end of the session and leaves its data alone (D15).
@@ -163,8 +175,10 @@ pub async fn cycle(
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn touch(db: &Database, key: &SessionKey, expire_date: Timestamp) -> Result<Updated, DbError> {
-    let _ = (db, key, expire_date);
-    todo!()
+    let key = key.clone();
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(Durability::Normal, move |c| sqlite::sessions::touch(c, &key, expire_date)).await,
+    }
 }
 
 /// Deletes the row under `key`; whether there was one (S47).
@@ -173,12 +187,18 @@ pub async fn touch(db: &Database, key: &SessionKey, expire_date: Timestamp) -> R
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn delete(db: &Database, key: &SessionKey, durability: Durability) -> Result<bool, DbError> {
-    let _ = (db, key, durability);
-    todo!()
+    let key = key.clone();
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(durability, move |c| sqlite::sessions::delete(c, &key)).await,
+    }
 }
 
-/// How long one step of [`clear_expired`] may keep other writes waiting.
-pub const CLEAR_STEP: Duration = Duration::from_millis(25);
+/// How long one step of [`clear_expired`] aims to keep other writes waiting.
+const CLEAR_STEP: Duration = Duration::from_millis(20);
+
+/// Rows that the first step of [`clear_expired`] deletes, and rows that any step does at most.
+const CLEAR_START: u32 = 256;
+const CLEAR_MOST: u32 = 16_384;
 
 /// Deletes rows whose `expire_date` is earlier than `now` (S48), in steps that let other writes in between. `progress`
 /// is told the number so far after each step. Returns how many were deleted.
@@ -191,8 +211,24 @@ pub async fn clear_expired(
     now: Timestamp,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<u64, DbError> {
-    let _ = (db, now, progress);
-    todo!()
+    let (mut cleared, mut limit) = (0, CLEAR_START);
+    loop {
+        let (deleted, took) = match db.backend() {
+            Backend::Sqlite(s) => {
+                s.write(Durability::Normal, move |c| sqlite::sessions::clear_some(c, now, limit)).await?
+            }
+        };
+        cleared += deleted;
+        progress(cleared);
+        if deleted < u64::from(limit) {
+            return Ok(cleared);
+        }
+        if took > CLEAR_STEP {
+            limit = (limit / 2).max(1);
+        } else if took < CLEAR_STEP / 4 {
+            limit = (limit * 2).min(CLEAR_MOST);
+        }
+    }
 }
 
 /// Counts the rows. Reads a whole index: not for a request's path.
@@ -201,8 +237,9 @@ pub async fn clear_expired(
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn count(db: &Database, now: Timestamp) -> Result<Counts, DbError> {
-    let _ = (db, now);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read_much(move |c| sqlite::sessions::count(c, now)).await,
+    }
 }
 
 /// Returns up to `limit` live sessions in the order of their keys, those after `after`. Ask again with the last key
@@ -217,6 +254,8 @@ pub async fn list_live(
     after: Option<&SessionKey>,
     limit: usize,
 ) -> Result<Vec<(SessionKey, SessionRow)>, DbError> {
-    let _ = (db, now, after, limit);
-    todo!()
+    let after = after.cloned();
+    match db.backend() {
+        Backend::Sqlite(s) => s.read_much(move |c| sqlite::sessions::list_live(c, now, after.as_ref(), limit)).await,
+    }
 }

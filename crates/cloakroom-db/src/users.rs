@@ -4,9 +4,10 @@ use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::{EncodedHash, User};
 
-use crate::database::Database;
+use crate::database::{Backend, Database};
 use crate::error::DbError;
-use crate::options::Updated;
+use crate::options::{Durability, Updated};
+use crate::sqlite;
 
 /// What a new user's row holds. Names and address are stored as given: normalising them is policy (A13, A14).
 #[derive(Clone, Debug)]
@@ -115,8 +116,9 @@ pub enum Flag {
 ///
 /// Any [`DbError`] of the machinery; [`DbError::Corrupt`] if the row cannot be read.
 pub async fn by_id(db: &Database, id: &UserId) -> Result<Option<User>, DbError> {
-    let _ = (db, id);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(|c| sqlite::users::by_id(c, id)).await,
+    }
 }
 
 /// Returns the user with exactly this name: case counts, nothing is normalised (A12).
@@ -125,8 +127,9 @@ pub async fn by_id(db: &Database, id: &UserId) -> Result<Option<User>, DbError> 
 ///
 /// As [`by_id`].
 pub async fn by_username(db: &Database, username: &str) -> Result<Option<User>, DbError> {
-    let _ = (db, username);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(|c| sqlite::users::by_username(c, username)).await,
+    }
 }
 
 /// Returns the users with this address in the sense of Django's `iexact`, in the order of their keys. On SQLite only
@@ -136,8 +139,10 @@ pub async fn by_username(db: &Database, username: &str) -> Result<Option<User>, 
 ///
 /// As [`by_id`].
 pub async fn by_email_iexact(db: &Database, email: &str) -> Result<Vec<User>, DbError> {
-    let _ = (db, email);
-    todo!()
+    let email = email.to_owned();
+    match db.backend() {
+        Backend::Sqlite(s) => s.read_much(move |c| sqlite::users::by_email_iexact(c, &email)).await,
+    }
 }
 
 /// Whether a user has exactly this name.
@@ -146,8 +151,9 @@ pub async fn by_email_iexact(db: &Database, email: &str) -> Result<Vec<User>, Db
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn exists_username(db: &Database, username: &str) -> Result<bool, DbError> {
-    let _ = (db, username);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(|c| sqlite::users::exists_username(c, username)).await,
+    }
 }
 
 /// Whether a user has this name in the sense of Django's `iexact`. On SQLite only ASCII letters fold (G04, A99).
@@ -156,8 +162,10 @@ pub async fn exists_username(db: &Database, username: &str) -> Result<bool, DbEr
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn exists_username_iexact(db: &Database, username: &str) -> Result<bool, DbError> {
-    let _ = (db, username);
-    todo!()
+    let username = username.to_owned();
+    match db.backend() {
+        Backend::Sqlite(s) => s.read_much(move |c| sqlite::users::exists_username_iexact(c, &username)).await,
+    }
 }
 
 /// Makes a user if the name is free.
@@ -166,8 +174,9 @@ pub async fn exists_username_iexact(db: &Database, username: &str) -> Result<boo
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn create(db: &Database, user: NewUser) -> Result<Created, DbError> {
-    let _ = (db, user);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::users::create(c, &user)).await,
+    }
 }
 
 /// Sets the password column.
@@ -176,8 +185,10 @@ pub async fn create(db: &Database, user: NewUser) -> Result<Created, DbError> {
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn set_password(db: &Database, id: &UserId, password: &EncodedHash) -> Result<Updated, DbError> {
-    let _ = (db, id, password);
-    todo!()
+    let (id, password) = (id.clone(), password.clone());
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::users::set_password(c, &id, &password)).await,
+    }
 }
 
 /// Sets the password column if it still is `old`: a hash upgrade must not undo a change of password made meanwhile (A42).
@@ -191,8 +202,12 @@ pub async fn set_password_if(
     old: &EncodedHash,
     new: &EncodedHash,
 ) -> Result<Swapped, DbError> {
-    let _ = (db, id, old, new);
-    todo!()
+    let (id, old, new) = (id.clone(), old.clone(), new.clone());
+    match db.backend() {
+        Backend::Sqlite(s) => {
+            s.write(Durability::Full, move |c| sqlite::users::set_password_if(c, &id, &old, &new)).await
+        }
+    }
 }
 
 /// Sets when the user last signed in.
@@ -201,8 +216,10 @@ pub async fn set_password_if(
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn set_last_login(db: &Database, id: &UserId, at: Timestamp) -> Result<Updated, DbError> {
-    let _ = (db, id, at);
-    todo!()
+    let id = id.clone();
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(Durability::Normal, move |c| sqlite::users::set_last_login(c, &id, at)).await,
+    }
 }
 
 /// Changes names and address.
@@ -211,8 +228,10 @@ pub async fn set_last_login(db: &Database, id: &UserId, at: Timestamp) -> Result
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn update_profile(db: &Database, id: &UserId, profile: Profile) -> Result<Updated, DbError> {
-    let _ = (db, id, profile);
-    todo!()
+    let id = id.clone();
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::users::update_profile(c, &id, &profile)).await,
+    }
 }
 
 /// Gives the user another name if it is free.
@@ -221,8 +240,10 @@ pub async fn update_profile(db: &Database, id: &UserId, profile: Profile) -> Res
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn rename(db: &Database, id: &UserId, username: &str) -> Result<Renamed, DbError> {
-    let _ = (db, id, username);
-    todo!()
+    let (id, username) = (id.clone(), username.to_owned());
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::users::rename(c, &id, &username)).await,
+    }
 }
 
 /// Sets a yes-or-no column.
@@ -231,8 +252,10 @@ pub async fn rename(db: &Database, id: &UserId, username: &str) -> Result<Rename
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn set_flag(db: &Database, id: &UserId, flag: Flag, value: bool) -> Result<Updated, DbError> {
-    let _ = (db, id, flag, value);
-    todo!()
+    let id = id.clone();
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::users::set_flag(c, &id, flag, value)).await,
+    }
 }
 
 /// Deletes the user; whether there was one. Memberships, permissions, admin log entries and REST framework's token go
@@ -242,8 +265,10 @@ pub async fn set_flag(db: &Database, id: &UserId, flag: Flag, value: bool) -> Re
 ///
 /// [`DbError::Integrity`] if rows of a table that is not Django's refer to the user: nothing was deleted.
 pub async fn delete(db: &Database, id: &UserId) -> Result<bool, DbError> {
-    let _ = (db, id);
-    todo!()
+    let id = id.clone();
+    match db.backend() {
+        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::users::delete(c, &id)).await,
+    }
 }
 
 /// Counts the users.
@@ -252,8 +277,9 @@ pub async fn delete(db: &Database, id: &UserId) -> Result<bool, DbError> {
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn count(db: &Database) -> Result<u64, DbError> {
-    let _ = db;
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read_much(sqlite::users::count).await,
+    }
 }
 
 /// Returns up to `limit` users in the order of their keys, those after `after`. Ask again with the last key until fewer
@@ -263,6 +289,7 @@ pub async fn count(db: &Database) -> Result<u64, DbError> {
 ///
 /// As [`by_id`].
 pub async fn list(db: &Database, after: Option<&UserId>, limit: usize) -> Result<Vec<User>, DbError> {
-    let _ = (db, after, limit);
-    todo!()
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(|c| sqlite::users::list(c, after, limit)).await,
+    }
 }

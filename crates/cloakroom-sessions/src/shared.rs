@@ -31,6 +31,14 @@ pub(crate) enum RequestCookie {
     Absent,
 }
 
+/// What is left to do after a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TakenIn {
+    Done,
+    /// A new session is to be stored at once (S56).
+    ToRenew,
+}
+
 impl Shared {
     pub(crate) fn open(site: Arc<Inner>, cookie: Option<&str>) -> Arc<Self> {
         let key = cookie.and_then(SessionKey::parse);
@@ -184,11 +192,10 @@ impl Shared {
         if self.is_loaded() {
             return Ok(());
         }
-        let nothing = |damage| Record { data: Arc::default(), version: None, damage };
         let Some(key) = self.key() else {
             let mut state = self.state();
-            let reason = state.reason;
-            state.loaded(nothing(reason), false);
+            let damage = state.reason;
+            state.loaded(Record { data: Arc::default(), version: None, damage }, false);
             return Ok(());
         };
         let engine = &self.site.engine;
@@ -197,10 +204,19 @@ impl Shared {
         } else {
             Loaded::Absent(Anonymous::KeyMalformed)
         };
+        if self.take_in(loaded) == TakenIn::ToRenew {
+            self.create_held(None).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what the engine found. The guard ends here, so that loading may move between threads.
+    fn take_in(&self, loaded: Loaded) -> TakenIn {
+        let nothing = |damage| Record { data: Arc::default(), version: None, damage };
         let mut state = self.state();
         if state.data.is_some() {
             // Cleared while it was being loaded.
-            return Ok(());
+            return TakenIn::Done;
         }
         match loaded {
             Loaded::Live(record) => state.loaded(record, false),
@@ -209,18 +225,16 @@ impl Shared {
                 state.loaded(nothing(Some(reason)), false);
             }
             Loaded::Broken(reason) => state.loaded(nothing(Some(reason)), true),
-            Loaded::Renew if self.site.config.dead_cookie == DeadCookie::Keep => {
-                state.key = None;
-                state.loaded(nothing(Some(Anonymous::NoSession)), false);
-            }
             Loaded::Renew => {
+                let renews = self.site.config.dead_cookie == DeadCookie::Delete;
                 state.key = None;
-                state.loaded(nothing(Some(Anonymous::NoSession)), true);
-                drop(state);
-                self.create_held(None).await?;
+                state.loaded(nothing(Some(Anonymous::NoSession)), renews);
+                if renews {
+                    return TakenIn::ToRenew;
+                }
             }
         }
-        Ok(())
+        TakenIn::Done
     }
 
     async fn save_held(&self) -> Result<(), SessionError> {

@@ -1,47 +1,17 @@
 //! The parts of a hash, by Django's names.
 
 use super::algorithm::Algorithm;
-use crate::pytext;
+use crate::pyint::PyInt;
 
 /// A number in a hash, as Python's `int` reads it: of any size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Number(Box<str>);
 
 impl Number {
-    /// Python's limit on the digits of an `int` read from text.
-    const MAX_DIGITS: usize = 4300;
-
     /// Reads what Python's `int()` reads: white space around, a sign, digits of any script, single underscores
     /// between them (A41).
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let text = pytext::strip(text);
-        let (sign, digits) = match text.as_bytes().first()? {
-            b'-' => ("-", &text[1..]),
-            b'+' => ("", &text[1..]),
-            _ => ("", text),
-        };
-        let mut canonical = String::new();
-        let mut count = 0;
-        let mut underscore_may_follow = false;
-        for c in digits.chars() {
-            if c == '_' && underscore_may_follow {
-                underscore_may_follow = false;
-                continue;
-            }
-            let digit = pytext::decimal_value(c)?;
-            underscore_may_follow = true;
-            count += 1;
-            if count > Self::MAX_DIGITS {
-                return None;
-            }
-            if digit != 0 || !canonical.is_empty() {
-                canonical.push(char::from(b'0' + digit));
-            }
-        }
-        if !underscore_may_follow {
-            return None;
-        }
-        Some(if canonical.is_empty() { Self("0".into()) } else { Self(format!("{sign}{canonical}").into()) })
+        PyInt::parse(text, 10).map(|n| Self(n.digits().into()))
     }
 
     /// The number, unless it is wider than 64 bits.
@@ -158,26 +128,20 @@ fn mask(text: &str, shown: usize) -> String {
 mod tests {
     use super::*;
 
-    /// A41: what Python's `int()` reads and what it refuses.
+    /// A41: numbers in another spelling are read, and told apart by their text only.
     #[test]
     fn numbers_are_read_as_python_reads_them() {
         let read = |s: &str| Number::parse(s).map(|n| n.as_str().to_owned());
         for (text, want) in [
-            ("1000", "1000"),
             ("01000", "1000"),
-            ("1_000", "1000"),
-            (" +1000\u{a0}", "1000"),
-            ("-5", "-5"),
+            (" +1_000\u{a0}", "1000"),
             ("-0", "0"),
-            ("\u{661}\u{662}", "12"),
             ("99999999999999999999", "99999999999999999999"),
         ] {
             assert_eq!(read(text).as_deref(), Some(want), "{text:?}");
         }
-        for text in ["", " ", "+", "1__0", "_1", "1_", "1 0", "0x10", "1.0", "\u{b2}", "1\0"] {
-            assert_eq!(read(text), None, "{text:?}");
-        }
-        assert!(read(&"1".repeat(4300)).is_some());
-        assert!(read(&"1".repeat(4301)).is_none());
+        assert_eq!(read("1__0"), None);
+        assert_eq!(read(&"1".repeat(4301)), None);
+        assert!(Number::parse("1_0").is_some_and(|n| n == 10_u32));
     }
 }

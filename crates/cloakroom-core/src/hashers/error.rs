@@ -16,6 +16,9 @@ pub enum HashError {
     /// A number is beyond what the algorithm can take.
     #[error("a number in the hash is out of range")]
     OutOfRange,
+    /// A number of scrypt's is negative or wider than 64 bits.
+    #[error("a number in the hash is no unsigned integer")]
+    NotUnsigned,
     /// The text is no Argon2 hash.
     #[error("not an Argon2 hash")]
     Argon2Format,
@@ -44,6 +47,7 @@ impl HashError {
             Self::UnknownAlgorithm | Self::Malformed(_) | Self::Salt | Self::PasswordTooLong => "ValueError",
             Self::NotAscii => "UnicodeEncodeError",
             Self::OutOfRange => "OverflowError",
+            Self::NotUnsigned => "TypeError",
             Self::Argon2Format => "InvalidHashError",
             Self::Argon2Parameters => "HashingError",
             Self::Base64 => "Error",

@@ -231,6 +231,6 @@ impl Hasher {
 }
 
 // Measured side by side on x86-64 with SHA extensions.
-const EFFORT_PER_ARGON2_KIB: f64 = 8.0;
-const EFFORT_PER_BCRYPT_ROUND: f64 = 550.0;
-const EFFORT_PER_SCRYPT_BLOCK: f64 = 3.0;
+const EFFORT_PER_ARGON2_KIB: f64 = 9.0;
+const EFFORT_PER_BCRYPT_ROUND: f64 = 590.0;
+const EFFORT_PER_SCRYPT_BLOCK: f64 = 3.6;

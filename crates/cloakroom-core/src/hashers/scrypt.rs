@@ -15,6 +15,8 @@ const MAX_MEMORY_BYTES: u64 = 32 * 1024 * 1024;
 /// `N·r·p` of sixteen hashes at Django's default cost (A14).
 const MAX_WORK: u64 = 16 * 16_384 * 8 * 5;
 
+const MALFORMED: HashError = HashError::Malformed("scrypt's parameters");
+
 pub(super) struct Parts<'a> {
     pub(super) work_factor: Number,
     salt: &'a str,
@@ -68,13 +70,15 @@ pub(super) fn verify(password: &[u8], encoded: &str, default: Cost) -> Result<bo
     let Cost::Scrypt { work_factor, block_size, parallelism } = default else {
         return Err(HashError::UnknownAlgorithm);
     };
-    let ours = encode(
-        password,
-        parts.salt,
-        or_default(&parts.work_factor, work_factor)?,
-        or_default(&parts.block_size, block_size)?,
-        or_default(&parts.parallelism, parallelism)?,
-    )?;
+    // In the order of Python's own checks.
+    let n = or_default(&parts.work_factor, work_factor)?;
+    if !is_work_factor(n) {
+        return Err(MALFORMED);
+    }
+    let r = or_default(&parts.block_size, block_size)?;
+    let p = or_default(&parts.parallelism, parallelism)?;
+    let small = |n: u64| u32::try_from(n).map_err(|_| MALFORMED);
+    let ours = encode(password, parts.salt, small(n)?, small(r)?, small(p)?)?;
     Ok(ct_eq(ours.as_bytes(), encoded.as_bytes()))
 }
 
@@ -98,21 +102,24 @@ pub(super) fn memory_kib(encoded: &str) -> u32 {
 }
 
 /// Python's `or`: zero means the default.
-fn or_default(number: &Number, default: u32) -> Result<u32, HashError> {
-    match number.to_i64() {
-        Some(0) => Ok(default),
-        Some(n) => u32::try_from(n).map_err(|_| HashError::Malformed("scrypt's parameters")),
-        None => Err(HashError::Malformed("scrypt's parameters")),
+fn or_default(number: &Number, default: u32) -> Result<u64, HashError> {
+    match number.as_str().parse() {
+        Ok(0) => Ok(u64::from(default)),
+        Ok(n) => Ok(n),
+        Err(_) => Err(HashError::NotUnsigned),
     }
 }
 
+fn is_work_factor(n: u64) -> bool {
+    n > 1 && n.is_power_of_two()
+}
+
 fn params(n: u32, r: u32, p: u32) -> Result<scrypt::Params, HashError> {
-    let malformed = HashError::Malformed("scrypt's parameters");
-    if n < 2 || !n.is_power_of_two() || r == 0 || p == 0 {
-        return Err(malformed);
+    if !is_work_factor(u64::from(n)) || r == 0 || p == 0 {
+        return Err(MALFORMED);
     }
     if 16 * u64::from(r) <= 63 && u64::from(n) >= 1 << (16 * r) {
-        return Err(malformed);
+        return Err(MALFORMED);
     }
     if memory_bytes(n, r, p) > MAX_MEMORY_BYTES {
         return Err(HashError::Malformed("scrypt's memory limit of 32 MiB"));
@@ -120,8 +127,8 @@ fn params(n: u32, r: u32, p: u32) -> Result<scrypt::Params, HashError> {
     if u64::from(n) * u64::from(r) * u64::from(p) > MAX_WORK {
         return Err(HashError::TooCostly("scrypt's parameters"));
     }
-    let log_n = u8::try_from(n.ilog2()).map_err(|_| malformed)?;
-    scrypt::Params::new(log_n, r, p).map_err(|_| malformed)
+    let log_n = u8::try_from(n.ilog2()).map_err(|_| MALFORMED)?;
+    scrypt::Params::new(log_n, r, p).map_err(|_| MALFORMED)
 }
 
 #[cfg(test)]

@@ -243,3 +243,175 @@ impl Default for HasherSet {
 pub fn make_unusable(random: &dyn Random) -> EncodedHash {
     EncodedHash::new(format!("!{}", random_string(random, 40, ALPHANUMERIC)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::random::OsRandom;
+
+    const ALL: DjangoVersion = DjangoVersion::V6_1;
+
+    fn set(algorithms: &[Algorithm]) -> HasherSet {
+        let cheap = |a: &Algorithm| {
+            let hasher = Hasher::new(*a, ALL);
+            hasher.with_cost(match hasher.cost() {
+                Cost::Pbkdf2 { .. } => Cost::Pbkdf2 { iterations: 100 },
+                Cost::Argon2 { .. } => Cost::Argon2 { time_cost: 1, memory_kib: 64, parallelism: 8 },
+                Cost::Bcrypt { .. } => Cost::Bcrypt { rounds: 4 },
+                Cost::Scrypt { .. } => Cost::Scrypt { work_factor: 16, block_size: 8, parallelism: 1 },
+                Cost::Free => Cost::Free,
+            })
+        };
+        HasherSet::new(algorithms.iter().map(cheap).collect()).unwrap()
+    }
+
+    /// A02, A39, A42: what is written opens with the same password alone, is as the set wants it, and fits Django's column.
+    #[test]
+    fn every_hasher_reads_what_it_writes() {
+        for preferred in Algorithm::ALL {
+            let mut order = vec![preferred];
+            order.extend(Algorithm::ALL.into_iter().filter(|a| *a != preferred));
+            let set = set(&order);
+            for password in ["", "lever", "пароль\0漢🦀", "é"] {
+                let hash = set.encode(password, &OsRandom).unwrap();
+                assert!(hash.expose().len() <= 128, "the column of G18");
+                assert_ne!(hash, set.encode(password, &OsRandom).unwrap(), "salts differ");
+                assert_eq!(set.check(password, &hash), Checked::Match(Upgrade::Current), "{preferred:?}");
+                assert_eq!(set.check(format!("{password}!"), &hash), Checked::Mismatch(Upgrade::Current));
+                // A NUL at the end alone would be lost in HMAC's padding, in Django as well.
+                assert_eq!(set.check(format!("{password}\0!"), &hash), Checked::Mismatch(Upgrade::Current));
+            }
+        }
+    }
+
+    /// A40, A44, G43: no hash at all, gibberish, an unusable one, one that is not configured, a damaged one.
+    #[test]
+    fn what_cannot_match_says_why() {
+        let set = set(&[Algorithm::Pbkdf2Sha256, Algorithm::Bcrypt]);
+        let check = |text: &str| set.check("lever", &EncodedHash::new(text));
+        assert_eq!(check(""), Checked::Unknown);
+        assert_eq!(check("lever"), Checked::Unknown);
+        assert_eq!(check("md5$seasalt$9239395c0318c8af97d15df07ae02236"), Checked::Unknown);
+        assert_eq!(set.check("lever", &make_unusable(&OsRandom)), Checked::Unusable);
+        assert_eq!(check("pbkdf2_sha256$x$salt$hash"), Checked::Unreadable(HashError::Malformed("iterations")));
+        let long = set.check([b'x'; 73], &EncodedHash::new(format!("bcrypt$$2b$04${}", "u".repeat(53))));
+        assert_eq!(long, Checked::Unreadable(HashError::PasswordTooLong));
+    }
+
+    /// A14: a hash that would take hours is refused within the time of an honest one.
+    #[test]
+    fn hostile_costs_are_refused_at_once() {
+        let set = set(&Algorithm::ALL);
+        for text in [
+            "pbkdf2_sha256$1000000000$salt$hash",
+            "pbkdf2_sha1$10000001$salt$hash",
+            "argon2$argon2id$v=19$m=67108864,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
+            "bcrypt_sha256$$2b$31$uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu",
+            "scrypt$16384$salt$8$16000$hash",
+        ] {
+            let start = Instant::now();
+            let checked = set.check("lever", &EncodedHash::new(text));
+            assert!(matches!(checked, Checked::Unreadable(HashError::TooCostly(_))), "{text}: {checked:?}");
+            assert!(start.elapsed() < Duration::from_secs(5), "{text}");
+        }
+    }
+
+    /// V01: settings name hashers by path or short name, and may pin the iterations.
+    #[test]
+    fn settings_are_read_or_refused() {
+        let names = ["django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher", "md5"];
+        let set = HasherSet::from_settings(&names, DjangoVersion::V5_2, NonZeroU32::new(7)).unwrap();
+        assert_eq!(set.preferred().cost(), Cost::Pbkdf2 { iterations: 7 });
+        assert_eq!(set.hashers()[1].algorithm(), Algorithm::Md5);
+        let refuse = |names: &[&str]| HasherSet::from_settings(names, ALL, None).unwrap_err();
+        assert_eq!(refuse(&[]), HashersError::Empty);
+        assert_eq!(refuse(&["rot13"]), HashersError::Unknown("rot13".to_owned()));
+    }
+
+    /// A13, A43: a cheap, an unusable, an unknown, a damaged hash and one of another algorithm take about as long as a
+    /// proper one. Coarse, as processors are shared; what it guards against is a factor of thousands.
+    #[test]
+    fn failures_take_about_the_same_time() {
+        let iterations = 60_000;
+        let set = {
+            let hasher = |a| Hasher::new(a, ALL).with_cost(Cost::Pbkdf2 { iterations });
+            HasherSet::new(vec![hasher(Algorithm::Pbkdf2Sha256), hasher(Algorithm::Md5)]).unwrap()
+        };
+        let time = |text: &str| {
+            let encoded = EncodedHash::new(text);
+            let run = || {
+                let start = Instant::now();
+                assert!(!set.check("wrong", &encoded).is_match());
+                start.elapsed()
+            };
+            (0..7).map(|_| run()).min().unwrap_or_default()
+        };
+        let proper = time("pbkdf2_sha256$60000$0123456789abcdefghijkl$hash");
+        for text in [
+            "pbkdf2_sha256$10$0123456789abcdefghijkl$hash",
+            "!",
+            "",
+            "pbkdf2_sha256$10",
+            "md5$seasalt$9239395c0318c8af97d15df07ae02236",
+        ] {
+            let took = time(text);
+            assert!(took * 4 > proper && took < proper * 4, "{text:?} took {took:?}, a proper one {proper:?}");
+        }
+    }
+
+    /// D9: the lane asks what memory to set aside.
+    #[test]
+    fn memory_is_known_beforehand() {
+        let set = HasherSet::default();
+        let memory = |text: &str| set.memory_kib(&EncodedHash::new(text));
+        assert_eq!(memory(""), 0);
+        assert_eq!(memory("argon2$argon2id$v=19$m=102400,t=2,p=8$c29tZXNhbHQ$AAAAAAAA"), 102_400);
+        assert_eq!(memory("argon2$argon2id$v=19$m=4294967295,t=2,p=8$c29tZXNhbHQ$AAAAAAAA"), 1_048_576);
+        assert_eq!(memory("scrypt$16384$salt$8$5$hash"), 16_391);
+    }
+
+    fn hash_like() -> impl Strategy<Value = String> {
+        let part = prop_oneof![
+            Just(String::new()),
+            "[0-9]{1,4}",
+            "-?[0-9]{18,40}",
+            "v=(16|19|[0-9]{1,11})",
+            "m=[0-9]{1,11},t=[0-9]{1,11},p=[0-9]{1,11}",
+            "argon2(id|i|d|x)",
+            "2[abxyz]",
+            "[./A-Za-z0-9]{22,53}",
+            "\\PC{0,12}",
+            ".{0,4}",
+        ];
+        let name = proptest::sample::select(Algorithm::ALL.map(Algorithm::name).to_vec());
+        (name, proptest::collection::vec(part, 0..7))
+            .prop_map(|(name, parts)| std::iter::once(name.to_owned()).chain(parts).collect::<Vec<_>>().join("$"))
+    }
+
+    proptest! {
+        /// A14: no text of a password column makes anything panic, and what is not a hash opens nothing.
+        #[test]
+        fn no_text_panics(text in prop_oneof![any::<String>(), hash_like()]) {
+            let encoded = EncodedHash::new(text);
+            for algorithm in Algorithm::ALL {
+                let mut order = vec![algorithm];
+                order.extend(Algorithm::ALL.into_iter().filter(|a| *a != algorithm));
+                let set = set(&order);
+                let _ = (set.decode(&encoded), set.safe_summary(&encoded), set.must_update(&encoded));
+                let _ = set.memory_kib(&encoded);
+                if let Ok(hasher) = set.identify(&encoded) {
+                    prop_assert!(hasher.effort(encoded.expose()) >= 0.0);
+                }
+            }
+            // Costs that are honest but dear would make the test slow.
+            let cheap = set(&[Algorithm::Md5, Algorithm::Argon2]);
+            if cheap.memory_kib(&encoded) < 1024 {
+                prop_assert!(!cheap.verify_unevenly("lever", &encoded).is_match());
+            }
+        }
+    }
+}

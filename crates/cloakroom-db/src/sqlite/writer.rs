@@ -1,0 +1,275 @@
+//! The connection that writes, and the thread it lives on.
+//!
+//! Jobs queue up. Whatever is waiting goes into one transaction, each job in a savepoint of its own, so that one job's
+//! failure undoes nothing of another's; each is answered once the transaction is committed (D3).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::fault::{Fault, duplicate};
+use super::job::{Job, Verdict};
+use super::open::Home;
+use crate::error::DbError;
+use crate::options::Durability;
+
+/// The writer's queue and thread.
+pub(super) struct Writer {
+    queue: SyncSender<Message>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    busy_timeout: Duration,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection, home: Arc<Home>, busy_timeout: Duration) -> Result<Self, DbError> {
+        let (queue, jobs) = sync_channel(QUEUE_JOBS);
+        let desk = Desk { connection, home, synchronous: None };
+        let thread = std::thread::Builder::new()
+            .name("cloakroom-writer".to_owned())
+            .spawn(move || desk.serve(jobs))
+            .map_err(|e| DbError::Unavailable { source: e.into() })?;
+        Ok(Self { queue, thread: Mutex::new(Some(thread)), busy_timeout })
+    }
+
+    /// Queues `work` and waits for its commit. If the caller stops waiting, the job is done whole all the same.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        work: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, DbError> {
+        let (job, answer) = Job::new(durability, self.busy_timeout, work);
+        let queued = job.queued;
+        match self.queue.try_send(Message::Job(job)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Err(DbError::Busy { waited: Duration::ZERO }),
+            Err(TrySendError::Disconnected(_)) => return Err(DbError::Closed),
+        }
+        match tokio::time::timeout(self.busy_timeout + STALL_GRACE, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(DbError::Closed),
+            Err(_) => Err(DbError::TimedOut { waited: queued.elapsed() }),
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        let mut message = Message::Stop(Some(done));
+        loop {
+            match self.queue.try_send(message) {
+                Ok(()) => break,
+                Err(TrySendError::Full(back)) => message = back,
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // The answer is the drop of `done`, when the thread has closed its connection.
+        let _ = closed.await;
+    }
+}
+
+/// Waits until the queue is worked off.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.queue.send(Message::Stop(None));
+        let thread = self.thread.get_mut().map_or(None, Option::take);
+        if let Some(thread) = thread
+            && thread.thread().id() != std::thread::current().id()
+            && thread.join().is_err()
+        {
+            tracing::error!("the database's writer thread panicked");
+        }
+    }
+}
+
+/// Jobs that may wait. One more is refused as busy: the machine is far behind, and memory is finite.
+const QUEUE_JOBS: usize = 4096;
+
+/// Jobs that share a transaction at most.
+const BATCH_JOBS: usize = 256;
+
+/// A transaction takes no further job after this, so that other processes get their turn.
+const BATCH_TIME: Duration = Duration::from_millis(20);
+
+/// How long beyond the busy timeout a caller waits for a job that was begun: a disk that stalls.
+const STALL_GRACE: Duration = Duration::from_secs(10);
+
+enum Message {
+    Job(Job),
+    Stop(Option<oneshot::Sender<()>>),
+}
+
+/// The writer's thread: its connection and what it knows of it.
+struct Desk {
+    connection: Connection,
+    home: Arc<Home>,
+    synchronous: Option<Durability>,
+}
+
+impl Desk {
+    fn serve(mut self, jobs: Receiver<Message>) {
+        let mut stop = None;
+        while stop.is_none() {
+            let Ok(first) = jobs.recv() else { break };
+            let mut batch = VecDeque::new();
+            let mut next = Ok(first);
+            loop {
+                match next {
+                    Ok(Message::Job(job)) => batch.push_back(job),
+                    Ok(Message::Stop(done)) => {
+                        stop = Some(done);
+                        break;
+                    }
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                }
+                if batch.len() == BATCH_JOBS {
+                    break;
+                }
+                next = jobs.try_recv();
+            }
+            while !batch.is_empty() {
+                self.transaction(&mut batch);
+            }
+        }
+        // Whoever waits for the close learns of it when all this is done.
+        drop((jobs, self));
+        drop(stop);
+    }
+
+    /// Does some jobs of the batch in one transaction, at least one, and answers them.
+    fn transaction(&mut self, batch: &mut VecDeque<Job>) {
+        if !self.begin(batch) {
+            return;
+        }
+        let began = Instant::now();
+        let shared = batch.len() > 1;
+        let mut done = Vec::with_capacity(batch.len());
+        let mut end = Ok(());
+        while let Some(mut job) = batch.pop_front() {
+            let ran = if shared { self.run_in_savepoint(&mut job) } else { self.run_alone(&mut job) };
+            done.push(job);
+            end = ran;
+            if end.is_err() || began.elapsed() > BATCH_TIME {
+                break;
+            }
+        }
+        if end.is_ok() && !self.connection.is_autocommit() {
+            end = self.execute("COMMIT");
+        }
+        match end {
+            Ok(()) => done.into_iter().for_each(|job| job.succeed()),
+            Err(error) => {
+                self.roll_back();
+                self.after_failure(done, &error);
+            }
+        }
+    }
+
+    /// Begins a transaction, waiting for other processes as long as any job of the batch may wait. If it returns
+    /// false, the batch is empty: all are answered.
+    fn begin(&mut self, batch: &mut VecDeque<Job>) -> bool {
+        if !self.home.is_same_file() {
+            batch.drain(..).for_each(|job| job.fail(Home::lost()));
+        }
+        loop {
+            for _ in 0..batch.len() {
+                match batch.pop_front() {
+                    Some(job) if job.is_late() => job.fail_busy(),
+                    Some(job) => batch.push_back(job),
+                    None => {}
+                }
+            }
+            let Some(deadline) = batch.iter().map(|job| job.deadline).min() else { return false };
+            let durability = batch.iter().map(|job| job.durability).max().unwrap_or(Durability::Full);
+            match self.try_begin(durability, deadline.saturating_duration_since(Instant::now())) {
+                Ok(()) => return true,
+                Err(error) if Fault::Sqlite(duplicate(&error)).is_busy() => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err(error) => {
+                    self.fail_all(batch.drain(..), &error);
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn try_begin(&mut self, durability: Durability, patience: Duration) -> rusqlite::Result<()> {
+        if self.synchronous != Some(durability) {
+            self.execute(match durability {
+                Durability::Normal => "PRAGMA synchronous = NORMAL",
+                Durability::Full => "PRAGMA synchronous = FULL",
+            })?;
+            self.synchronous = Some(durability);
+        }
+        self.connection.busy_timeout(patience)?;
+        self.execute("BEGIN IMMEDIATE")
+    }
+
+    fn run_alone(&self, job: &mut Job) -> rusqlite::Result<()> {
+        match job.run(&self.connection) {
+            Verdict::Keep if self.connection.is_autocommit() => Err(rolled_back()),
+            Verdict::Keep => Ok(()),
+            Verdict::Undo => {
+                self.roll_back();
+                Ok(())
+            }
+        }
+    }
+
+    fn run_in_savepoint(&self, job: &mut Job) -> rusqlite::Result<()> {
+        self.execute("SAVEPOINT job")?;
+        let verdict = job.run(&self.connection);
+        // A full disk or a failing one makes SQLite roll the whole transaction back.
+        if self.connection.is_autocommit() {
+            return Err(rolled_back());
+        }
+        if verdict == Verdict::Undo {
+            self.execute("ROLLBACK TO job")?;
+        }
+        self.execute("RELEASE job")
+    }
+
+    /// Where several jobs share a failed transaction, each is tried again by itself: only the guilty one shall fail.
+    fn after_failure(&mut self, mut done: Vec<Job>, error: &rusqlite::Error) {
+        if done.len() == 1 {
+            self.fail_all(done.drain(..), error);
+            return;
+        }
+        for job in done {
+            let mut alone = VecDeque::from([job]);
+            while !alone.is_empty() {
+                self.transaction(&mut alone);
+            }
+        }
+    }
+
+    fn fail_all(&self, jobs: impl Iterator<Item = Job>, error: &rusqlite::Error) {
+        for job in jobs {
+            let waited = job.queued.elapsed();
+            job.fail(Fault::Sqlite(duplicate(error)).into_error(self.home.path(), waited));
+        }
+    }
+
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.execute("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction could not be rolled back");
+        }
+    }
+
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
+    }
+}
+
+fn rolled_back() -> rusqlite::Error {
+    let abort = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT);
+    rusqlite::Error::SqliteFailure(abort, Some("SQLite rolled the transaction back".to_owned()))
+}

@@ -1,0 +1,204 @@
+//! Django's schema, byte for byte.
+
+use std::process::Command;
+
+use cloakroom_db::migrations::{self, MigrationStep, Status};
+use cloakroom_db::{DbError, content_types, permissions, users};
+
+use crate::support::{Place, T0, vectors};
+
+/// What a database is made of: `sqlite_master` without the places on disk, and the rows that `migrate` writes.
+fn contents(connection: &rusqlite::Connection) -> Vec<String> {
+    let mut found = Vec::new();
+    for sql in [
+        "SELECT type || ' ' || name || ' ' || tbl_name || ' ' || COALESCE(sql, '') FROM sqlite_master ORDER BY 1",
+        "SELECT id || ' ' || app || ' ' || name FROM django_migrations ORDER BY id",
+        "SELECT id || ' ' || app_label || ' ' || model FROM django_content_type ORDER BY id",
+        "SELECT id || ' ' || content_type_id || ' ' || codename || ' ' || name FROM auth_permission ORDER BY id",
+        "SELECT name || ' ' || seq FROM sqlite_sequence ORDER BY name",
+    ] {
+        let mut statement = connection.prepare(sql).unwrap();
+        found.extend(statement.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap));
+    }
+    found
+}
+
+/// A01–A11, G34: the schema is the one of `schema/sqlite.sql`, parts 1 and 2.
+#[tokio::test]
+async fn a_fresh_database_is_djangos() {
+    let place = Place::new();
+    let db = place.open().await.unwrap();
+    assert!(matches!(
+        migrations::status(&db).await.unwrap(),
+        Status::Pending { migrations, rows: 30 } if migrations.len() == 18
+    ));
+    let mut steps = Vec::new();
+    let report = migrations::migrate(&db, T0, &mut |step| steps.push(step)).await.unwrap();
+    assert_eq!((report.applied, report.content_types, report.permissions), (18, 6, 24));
+    assert_eq!(steps.iter().filter(|step| matches!(step, MigrationStep::Applied(_))).count(), 18);
+    assert_eq!(migrations::status(&db).await.unwrap(), Status::Ready);
+
+    let sql = std::fs::read_to_string(vectors().join("schema/sqlite.sql")).unwrap();
+    let reference = rusqlite::Connection::open_in_memory().unwrap();
+    let tables_and_rows = sql[..sql.find("-- Part 3").unwrap()]
+        .replace("(id, app, name) VALUES", "(applied, id, app, name) VALUES (0, ")
+        .replace("(0,  (", "(0, ");
+    reference.execute_batch(&tables_and_rows).unwrap();
+    assert_eq!(contents(&place.raw()), contents(&reference));
+
+    let applied: Vec<String> = place
+        .raw()
+        .prepare("SELECT DISTINCT applied FROM django_migrations")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(applied, ["2026-01-02 03:04:05.678901"]);
+}
+
+#[tokio::test]
+async fn a_second_run_finds_nothing_to_do() {
+    let place = Place::new();
+    let db = place.migrated().await;
+    let before = contents(&place.raw());
+    let report = migrations::migrate(&db, T0, &mut |step| panic!("{step:?}")).await.unwrap();
+    assert_eq!(report, migrations::Report::default());
+    assert_eq!(contents(&place.raw()), before);
+}
+
+#[tokio::test]
+async fn a_database_that_django_made_is_ready() {
+    let place = Place::with_fixture();
+    let before = contents(&place.raw());
+    let db = place.open().await.unwrap();
+    assert_eq!(migrations::status(&db).await.unwrap(), Status::Ready);
+    assert_eq!(migrations::migrate(&db, T0, &mut |_| {}).await.unwrap(), migrations::Report::default());
+    assert_eq!(contents(&place.raw()), before);
+}
+
+/// The reference site has no admin: no table, no rows, and none are made.
+#[tokio::test]
+async fn a_site_without_the_admin_stays_without() {
+    let place = Place::with_fixture();
+    place
+        .raw()
+        .execute_batch(
+            "DROP TABLE django_admin_log; DELETE FROM django_migrations WHERE app = 'admin';
+             DELETE FROM auth_user_user_permissions; DELETE FROM auth_group_permissions;
+             DELETE FROM auth_permission WHERE codename LIKE '%logentry';
+             DELETE FROM django_content_type WHERE app_label = 'admin'",
+        )
+        .unwrap();
+    let db = place.open().await.unwrap();
+    assert_eq!(migrations::status(&db).await.unwrap(), Status::Ready);
+    assert_eq!(migrations::migrate(&db, T0, &mut |_| {}).await.unwrap(), migrations::Report::default());
+    let id = users::by_username(&db, "alice").await.unwrap().unwrap().id;
+    assert!(users::delete(&db, &id).await.unwrap(), "G36 without an admin log");
+}
+
+/// A site that keeps its sessions elsewhere gets the table when it is needed here.
+#[tokio::test]
+async fn an_app_that_is_missing_whole_is_made() {
+    let place = Place::with_fixture();
+    place
+        .raw()
+        .execute_batch("DROP TABLE django_session; DELETE FROM django_migrations WHERE app = 'sessions'")
+        .unwrap();
+    let db = place.open().await.unwrap();
+    let report = migrations::migrate(&db, T0, &mut |_| {}).await.unwrap();
+    assert_eq!((report.applied, report.content_types, report.permissions), (1, 0, 0));
+    assert_eq!(migrations::status(&db).await.unwrap(), Status::Ready);
+}
+
+#[tokio::test]
+async fn missing_rows_are_made_by_name() {
+    let place = Place::with_fixture();
+    place.raw().execute_batch("DELETE FROM auth_permission WHERE codename = 'view_session'").unwrap();
+    let db = place.open().await.unwrap();
+    assert_eq!(migrations::status(&db).await.unwrap(), Status::Pending { migrations: Vec::new(), rows: 1 });
+    assert_eq!(migrations::migrate(&db, T0, &mut |_| {}).await.unwrap().permissions, 1);
+    let all = permissions::all(&db).await.unwrap();
+    let made = all.iter().find(|p| p.codename == "view_session").unwrap();
+    assert_eq!((made.label().as_str(), made.name.as_str()), ("sessions.view_session", "Can view session"));
+}
+
+#[tokio::test]
+async fn a_database_of_an_older_django_is_left_to_django() {
+    let place = Place::with_fixture();
+    place.raw().execute_batch("DELETE FROM django_migrations WHERE app = 'auth' AND name >= '0011'").unwrap();
+    let db = place.open().await.unwrap();
+    let before = contents(&place.raw());
+    for error in
+        [migrations::status(&db).await.unwrap_err(), migrations::migrate(&db, T0, &mut |_| {}).await.unwrap_err()]
+    {
+        assert!(matches!(&error, DbError::OlderDjango { name, .. } if name == "0011_update_proxy_permissions"));
+        assert!(error.to_string().contains("manage.py migrate"));
+    }
+    assert_eq!(contents(&place.raw()), before);
+}
+
+#[tokio::test]
+async fn tables_that_nobody_recorded_are_not_touched() {
+    let place = Place::new();
+    place.raw().execute_batch("CREATE TABLE auth_user (id integer)").unwrap();
+    let db = place.open().await.unwrap();
+    let error = migrations::migrate(&db, T0, &mut |_| {}).await.unwrap_err();
+    assert!(matches!(error, DbError::Schema { .. }), "{error:?}");
+    let tables: i64 = place.raw().query_row("SELECT COUNT(*) FROM sqlite_master", [], |row| row.get(0)).unwrap();
+    assert_eq!(tables, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_that_migrate_at_once_do_it_once() {
+    let place = Place::new();
+    let (a, b) = (place.open().await.unwrap(), place.open().await.unwrap());
+    let migrate = |db| async move { migrations::migrate(&db, T0, &mut |_| {}).await.unwrap() };
+    let (a, b) = tokio::join!(tokio::spawn(migrate(a)), tokio::spawn(migrate(b)));
+    let mut applied = [a.unwrap().applied, b.unwrap().applied];
+    applied.sort_unstable();
+    assert_eq!(applied, [0, 18]);
+}
+
+#[tokio::test]
+async fn content_types_are_found_by_name() {
+    let place = Place::new();
+    let db = place.migrated().await;
+    let user = content_types::by_natural_key(&db, "auth", "user").await.unwrap().unwrap();
+    assert_eq!(content_types::ensure(&db, "auth", "user").await.unwrap(), user.id);
+    let item = content_types::ensure(&db, "shop", "item").await.unwrap();
+    assert_eq!(content_types::all(&db).await.unwrap().last().unwrap().id, item);
+    assert!(content_types::by_natural_key(&db, "shop", "other").await.unwrap().is_none());
+}
+
+/// The real Django's opinion. `ORACLE_VENV` names a virtual environment with Django 6.1 or 5.2; without one there is
+/// nobody to ask, and the schema is held by [`a_fresh_database_is_djangos`].
+#[tokio::test]
+async fn django_finds_nothing_to_migrate() {
+    let Ok(venv) = std::env::var("ORACLE_VENV") else { return };
+    let place = Place::new();
+    let db = place.migrated().await;
+    let new = users::NewUser::new("alice", cloakroom_core::models::EncodedHash::new("!x"), T0);
+    assert!(matches!(users::create(&db, new).await.unwrap(), users::Created::Yes(_)));
+    db.close().await;
+
+    let python = std::path::Path::new(&venv).join("bin/python");
+    let run = |arguments: &[&str]| {
+        let output = Command::new(&python).args(arguments).current_dir(place.folder()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        text
+    };
+    run(&["-m", "django", "startproject", "site_of_django", "."]);
+    assert!(run(&["manage.py", "migrate", "--plan"]).contains("No planned migration operations."));
+    assert!(run(&["manage.py", "makemigrations", "--check", "--dry-run"]).contains("No changes detected"));
+    let before = contents(&place.raw());
+    run(&["manage.py", "migrate"]);
+    assert_eq!(contents(&place.raw()), before);
+    let read = "from django.contrib.auth.models import User; u = User.objects.get(); \
+                u.first_name = 'A'; u.save(); print(u.username, u.date_joined.isoformat(), u.last_login)";
+    let told = run(&["manage.py", "shell", "-v", "0", "-c", read]);
+    assert!(told.contains("alice 2026-01-02T03:04:05.678901+00:00 None"), "{told}");
+    let user = users::by_username(&place.open().await.unwrap(), "alice").await.unwrap().unwrap();
+    assert_eq!(user.first_name, "A");
+}
