@@ -164,7 +164,7 @@ impl Folder {
     }
 
     fn read(&self, path: &Path, now: Timestamp) -> Result<Option<Stored>, EngineError> {
-        let Some((text, changed)) = read_file(path)? else { return Ok(None) };
+        let Some((text, changed)) = self.read_file(path)? else { return Ok(None) };
         let text: Arc<str> = text.into();
         // The placeholder of a session that is just being made (S55).
         if text.is_empty() {
@@ -217,7 +217,7 @@ impl Folder {
     ) -> Result<Replaced, EngineError> {
         let path = self.file(key);
         let _lock = self.lock(key);
-        let Some((stored, _)) = read_file(&path)? else { return Ok(Replaced::Gone) };
+        let Some((stored, _)) = self.read_file(&path)? else { return Ok(Replaced::Gone) };
         let same = match expected {
             Expected::Any => true,
             Expected::None => false,
@@ -263,8 +263,10 @@ impl Folder {
 
     fn unlink(&self, key: &SessionKey) -> Result<(), EngineError> {
         match fs::remove_file(self.file(key)) {
-            Err(e) if e.kind() != ErrorKind::NotFound => Err(failed("deleted")(e)),
-            _ => Ok(()),
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                fs::metadata(&self.path).map(|_| ()).map_err(failed("deleted"))
+            }
+            deleted => deleted.map_err(failed("deleted")),
         }
     }
 
@@ -287,6 +289,26 @@ impl Folder {
         Ok(cleared)
     }
 
+    /// The text of a file and its time of change; `None` if there is none. What is no ASCII cannot verify anyway.
+    fn read_file(&self, path: &Path) -> Result<Option<(String, Timestamp)>, EngineError> {
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            // A folder that is gone, unmounted perhaps, says nothing about its sessions (D7).
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                return fs::metadata(&self.path).map(|_| None).map_err(failed("opened"));
+            }
+            Err(e) => return Err(failed("opened")(e)),
+        };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed("read"))?;
+        let changed = file.metadata().and_then(|m| m.modified()).map_err(failed("read"))?;
+        let changed = match changed.duration_since(UNIX_EPOCH) {
+            Ok(since) => Timestamp::UNIX_EPOCH + since,
+            Err(e) => Timestamp::UNIX_EPOCH - e.duration(),
+        };
+        Ok(Some((String::from_utf8_lossy(&bytes).into_owned(), changed)))
+    }
+
     /// Only for keys that [`FileEngine::admits`].
     fn file(&self, key: &SessionKey) -> PathBuf {
         self.path.join([self.prefix.as_str(), key.expose()].concat())
@@ -300,23 +322,6 @@ impl Folder {
 enum Stored {
     Live(Record),
     Expired,
-}
-
-/// The text of a file and its time of change; `None` if there is none. What is no ASCII cannot verify anyway.
-fn read_file(path: &Path) -> Result<Option<(String, Timestamp)>, EngineError> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(failed("opened")(e)),
-    };
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(failed("read"))?;
-    let changed = file.metadata().and_then(|m| m.modified()).map_err(failed("read"))?;
-    let changed = match changed.duration_since(UNIX_EPOCH) {
-        Ok(since) => Timestamp::UNIX_EPOCH + since,
-        Err(e) => Timestamp::UNIX_EPOCH - e.duration(),
-    };
-    Ok(Some((String::from_utf8_lossy(&bytes).into_owned(), changed)))
 }
 
 fn is_file_key(key: &str) -> bool {

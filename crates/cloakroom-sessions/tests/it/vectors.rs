@@ -89,8 +89,12 @@ async fn answer(world: &World, question: &Json) -> Json {
             out.insert("age".into(), json!(age));
         }
         out.insert("rows".into(), json!(world.rows().await));
-        if let Some(own) = &own {
-            out.insert("old_row".into(), json!(world.row(own).await.is_some()));
+        if cookie.as_deref().is_some_and(|c| !c.is_empty()) {
+            let row = match &own {
+                Some(own) => world.row(own).await,
+                None => None,
+            };
+            out.insert("old_row".into(), json!(row.is_some()));
         }
         if let (Kind::CachedDb, Some(key)) = (kind, &key) {
             out.insert("in_cache".into(), json!(world.cached(kind, key).await.is_some()));
@@ -116,6 +120,10 @@ async fn cookie(world: &World, kind: Kind, sessions: &Sessions, word: &str) -> O
             session.save().await.unwrap();
             let key = session.key().unwrap();
             world.clock.set(T0);
+            if word == "expired" && kind == Kind::File {
+                // Files were not aged for the vectors: their time of change is the real one, not the frozen clock's.
+                world.set_file_time(name, &key, T0);
+            }
             if word == "tampered" {
                 world.tamper(kind, name, &key).await;
                 if kind == Kind::SignedCookies {

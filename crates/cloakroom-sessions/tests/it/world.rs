@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_cache::{Cache, CacheValue, Timeout};
+use cloakroom_cache::{Cache, CacheValue};
 use cloakroom_core::clock::{FrozenClock, Timestamp};
 use cloakroom_core::codec::session::{SESSION_STORE_SALT, SIGNED_COOKIES_SALT, SessionCodec};
 use cloakroom_core::keys::SessionKey;
@@ -21,6 +21,8 @@ use tempfile::TempDir;
 
 /// 2026-01-02T03:04:05.678901Z, the moment of the vectors.
 pub(crate) const T0: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
+
+const FILES: &str = "files";
 
 pub(crate) const SECRET_KEY: &str = "cloakroom-vectors-secret-key-0123456789-abcdefghijklmnop";
 
@@ -60,6 +62,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/db.sqlite3", folder.path().display());
         let db = Database::open(&DatabaseUrl::parse(&url).unwrap(), Options::default()).await.unwrap();
+        std::fs::create_dir(folder.path().join(FILES)).unwrap();
         migrations::migrate(&db, T0, &mut |_| {}).await.unwrap();
         Self {
             clock: Arc::new(FrozenClock::at(T0)),
@@ -80,7 +83,7 @@ impl World {
             Kind::CachedDb => AnyEngine::CachedDb(CachedDbEngine::new(db(), Arc::clone(&self.cache), age)),
             Kind::File => {
                 let name = config.cookie.name.as_str();
-                AnyEngine::File(FileEngine::new(self.folder.path(), name, text.clone(), age).unwrap())
+                AnyEngine::File(FileEngine::new(&self.files(), name, text.clone(), age).unwrap())
             }
             Kind::SignedCookies => {
                 AnyEngine::SignedCookies(SignedCookiesEngine::new(CookieCodec::new(&self.keys), age))
@@ -103,11 +106,11 @@ impl World {
     }
 
     pub(crate) async fn delete_all_rows(&self) {
-        sessions::clear_expired(&self.db, Timestamp::MAX, &mut |_| {}).await.unwrap();
+        sessions::clear_expired(&self.db, T0.plus_secs(1 << 31), &mut |_| {}).await.unwrap();
     }
 
     pub(crate) fn file(&self, cookie_name: &str, key: &SessionKey) -> PathBuf {
-        self.folder.path().join(format!("{cookie_name}{}", key.expose()))
+        self.files().join(format!("{cookie_name}{}", key.expose()))
     }
 
     pub(crate) async fn cached(&self, kind: Kind, key: &SessionKey) -> Option<Dict> {
@@ -121,9 +124,31 @@ impl World {
         self.cache.delete(&cache_key(kind, key)).await.unwrap();
     }
 
-    pub(crate) async fn put_cached(&self, kind: Kind, key: &SessionKey, data: Dict) {
-        let value = CacheValue::Dict(Arc::new(data));
-        self.cache.set(&cache_key(kind, key), value, Timeout::Never, T0).await.unwrap();
+    /// How many sessions there are, expired ones included.
+    pub(crate) async fn count_stored(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Db | Kind::CachedDb => self.rows().await,
+            Kind::File => std::fs::read_dir(self.files()).unwrap().count() as u64,
+            // Its time is over for all of them.
+            Kind::Cache => self.cache.sweep(T0).await.unwrap() as u64,
+            Kind::SignedCookies => 0,
+        }
+    }
+
+    /// From here on the store answers nothing.
+    pub(crate) async fn break_store(&self, kind: Kind) {
+        match kind {
+            Kind::File => std::fs::rename(self.files(), self.folder.path().join("moved")).unwrap(),
+            _ => self.db.close().await,
+        }
+    }
+
+    pub(crate) fn mend_files(&self) {
+        std::fs::rename(self.folder.path().join("moved"), self.files()).unwrap();
+    }
+
+    fn files(&self) -> PathBuf {
+        self.folder.path().join(FILES)
     }
 
     /// Deletes what is stored, as a log-out in another process does.
