@@ -11,7 +11,7 @@ use crate::config::DeadCookie;
 use crate::engine::{AnyEngine, Change, Created, Engine, Loaded, Record, Saved};
 use crate::error::{EngineError, SessionError};
 use crate::sessions::Inner;
-use crate::state::State;
+use crate::state::{Load, State};
 
 /// How many new keys are drawn before the store is taken to be lying (S51).
 const MAX_KEYS: u32 = 10_000;
@@ -31,12 +31,10 @@ pub(crate) enum RequestCookie {
     Absent,
 }
 
-/// What is left to do after a load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TakenIn {
-    Done,
-    /// A new session is to be stored at once (S56).
-    ToRenew,
+/// What is left to do after loading.
+enum Next {
+    Ready,
+    Create,
 }
 
 impl Shared {
@@ -192,49 +190,41 @@ impl Shared {
         if self.is_loaded() {
             return Ok(());
         }
-        let Some(key) = self.key() else {
-            let mut state = self.state();
-            let damage = state.reason;
-            state.loaded(Record { data: Arc::default(), version: None, damage }, false);
-            return Ok(());
+        let loaded = match self.key() {
+            Some(key) if self.site.engine.admits(&key) => self.site.engine.load(&key, self.site.clock.now()).await?,
+            Some(_) => Loaded::Absent(Anonymous::KeyMalformed),
+            None => Loaded::Absent(self.state().reason.unwrap_or(Anonymous::NoSession)),
         };
-        let engine = &self.site.engine;
-        let loaded = if engine.admits(&key) {
-            engine.load(&key, self.site.clock.now()).await?
-        } else {
-            Loaded::Absent(Anonymous::KeyMalformed)
-        };
-        if self.take_in(loaded) == TakenIn::ToRenew {
-            self.create_held(None).await?;
+        match self.take_in(loaded) {
+            Next::Ready => Ok(()),
+            Next::Create => self.create_held(None).await,
         }
-        Ok(())
     }
 
-    /// Takes in what the engine found. The guard ends here, so that loading may move between threads.
-    fn take_in(&self, loaded: Loaded) -> TakenIn {
-        let nothing = |damage| Record { data: Arc::default(), version: None, damage };
+    /// Takes in what was loaded, unless the session was cleared while it was being loaded.
+    fn take_in(&self, loaded: Loaded) -> Next {
+        let nothing = |reason| Record { data: Arc::default(), version: None, damage: Some(reason) };
         let mut state = self.state();
         if state.data.is_some() {
-            // Cleared while it was being loaded.
-            return TakenIn::Done;
+            return Next::Ready;
         }
         match loaded {
-            Loaded::Live(record) => state.loaded(record, false),
+            Loaded::Live(record) => state.loaded(record, Load::Quiet),
+            Loaded::Broken(reason) => state.loaded(nothing(reason), Load::Modifies),
             Loaded::Absent(reason) => {
                 state.key = None;
-                state.loaded(nothing(Some(reason)), false);
+                state.loaded(nothing(reason), Load::Quiet);
             }
-            Loaded::Broken(reason) => state.loaded(nothing(Some(reason)), true),
             Loaded::Renew => {
-                let renews = self.site.config.dead_cookie == DeadCookie::Delete;
                 state.key = None;
-                state.loaded(nothing(Some(Anonymous::NoSession)), renews);
-                if renews {
-                    return TakenIn::ToRenew;
+                if self.site.config.dead_cookie == DeadCookie::Delete {
+                    state.loaded(nothing(Anonymous::NoSession), Load::Modifies);
+                    return Next::Create;
                 }
+                state.loaded(nothing(Anonymous::NoSession), Load::Quiet);
             }
         }
-        TakenIn::Done
+        Next::Ready
     }
 
     async fn save_held(&self) -> Result<(), SessionError> {

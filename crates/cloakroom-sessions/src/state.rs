@@ -10,6 +10,7 @@ use crate::edits::Edits;
 use crate::engine::{Base, Record, Version};
 
 /// Everything that changes while a request runs.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of Django's, or as independent of the others")]
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) key: Option<SessionKey>,
@@ -27,6 +28,13 @@ pub(crate) struct State {
     /// What `modified` was before loading set it, until the next access: `pop` goes by it, as it reads `modified`
     /// before it loads (S14).
     modified_before_load: Option<bool>,
+}
+
+/// Whether loading counts as a change: it does where it makes a session, or spoils the cookie (S56, S58).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Load {
+    Quiet,
+    Modifies,
 }
 
 impl State {
@@ -121,8 +129,9 @@ impl State {
         self.stored &= !modified;
     }
 
-    /// Takes in what the engine loaded; `modified` is whether loading counts as a change (S56, S58).
-    pub(crate) fn loaded(&mut self, record: Record, modified: bool) {
+    /// Takes in what the engine loaded.
+    pub(crate) fn loaded(&mut self, record: Record, load: Load) {
+        let modified = load == Load::Modifies;
         self.modified_before_load = (modified && !self.modified).then_some(self.modified);
         self.data = Some(record.data);
         self.version = record.version;
@@ -168,19 +177,20 @@ impl State {
 mod tests {
     use super::*;
 
-    fn loaded(modified: bool) -> State {
+    fn loaded(load: Load) -> State {
         let mut state = State::new(SessionKey::parse("abcdefgh"), None);
         let mut data = Dict::new();
         data.insert("seed", Value::Int(1));
         state.accessed = true;
-        state.loaded(Record { data: Arc::new(data), version: None, damage: None }, modified);
+        state.loaded(Record { data: Arc::new(data), version: None, damage: None }, load);
         state
     }
 
     /// S14, S15: which methods count as a change.
     #[test]
     fn modified_is_set_by_exactly_these() {
-        let cases: [(&str, bool, fn(&mut State)); 12] = [
+        type Act = fn(&mut State);
+        let cases: [(&str, bool, Act); 12] = [
             ("get", false, |s| drop(s.get("seed").cloned())),
             ("items", false, |s| drop(s.items())),
             ("set", true, |s| s.set("a".into(), Value::None)),
@@ -195,7 +205,7 @@ mod tests {
             ("is_empty", false, |s| assert!(!s.is_empty())),
         ];
         for (name, modified, act) in cases {
-            let mut state = loaded(false);
+            let mut state = loaded(Load::Quiet);
             act(&mut state);
             assert_eq!(state.modified, modified, "{name}");
         }
@@ -204,12 +214,12 @@ mod tests {
     /// S14: after a load that counts as a change, `pop` forgets that; only as the first access.
     #[test]
     fn pop_forgets_that_loading_modified() {
-        let mut state = loaded(true);
+        let mut state = loaded(Load::Modifies);
         assert!(state.modified);
         assert_eq!(state.pop("nope"), None);
         assert!(!state.modified);
 
-        let mut state = loaded(true);
+        let mut state = loaded(Load::Modifies);
         assert!(state.get("nope").is_none());
         assert_eq!(state.pop("nope"), None);
         assert!(state.modified);
@@ -218,7 +228,7 @@ mod tests {
     /// S12: a key makes a session that is not empty, whatever is in it.
     #[test]
     fn empty_is_no_key_and_no_data() {
-        let mut state = loaded(false);
+        let mut state = loaded(Load::Quiet);
         state.clear();
         assert!(!state.is_empty());
         state.key = None;
@@ -230,7 +240,7 @@ mod tests {
     /// D6: what changes while a save is under way is neither lost nor taken for saved.
     #[test]
     fn changes_during_a_save_are_kept() {
-        let mut state = loaded(false);
+        let mut state = loaded(Load::Quiet);
         state.set("a".into(), Value::Int(1));
         let (_, data, _) = state.begin_save();
         state.set("b".into(), Value::Int(2));

@@ -118,7 +118,7 @@ impl Engine for FileEngine {
 
     async fn exists(&self, key: &SessionKey, _: Timestamp) -> Result<bool, EngineError> {
         let key = key.clone();
-        self.blocking(move |folder| folder.file(&key).try_exists().map_err(failed("looked for"))).await
+        self.blocking(move |folder| Ok(folder.read_file(&folder.file(&key))?.is_some())).await
     }
 
     async fn clear_expired(&self, now: Timestamp) -> Result<u64, EngineError> {
@@ -263,9 +263,7 @@ impl Folder {
 
     fn unlink(&self, key: &SessionKey) -> Result<(), EngineError> {
         match fs::remove_file(self.file(key)) {
-            Err(e) if e.kind() == ErrorKind::NotFound => {
-                fs::metadata(&self.path).map(|_| ()).map_err(failed("deleted"))
-            }
+            Err(e) if is_absent(&e) => fs::metadata(&self.path).map(|_| ()).map_err(failed("deleted")),
             deleted => deleted.map_err(failed("deleted")),
         }
     }
@@ -294,7 +292,7 @@ impl Folder {
         let mut file = match File::open(path) {
             Ok(file) => file,
             // A folder that is gone, unmounted perhaps, says nothing about its sessions (D7).
-            Err(e) if e.kind() == ErrorKind::NotFound => {
+            Err(e) if is_absent(&e) => {
                 return fs::metadata(&self.path).map(|_| None).map_err(failed("opened"));
             }
             Err(e) => return Err(failed("opened")(e)),
@@ -322,6 +320,11 @@ impl Folder {
 enum Stored {
     Live(Record),
     Expired,
+}
+
+/// No such file, or one that cannot be: a key may be longer than any file's name.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidFilename)
 }
 
 fn is_file_key(key: &str) -> bool {

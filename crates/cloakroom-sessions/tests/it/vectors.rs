@@ -4,16 +4,16 @@ use cloakroom_core::cookies::SameSite;
 use cloakroom_core::headers::patch_vary;
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::value::{Dict, Value};
-use cloakroom_sessions::{CookieEnd, Expiry, LazySession, SavePolicy, SessionConfig, SessionError, Sessions, Vary};
+use cloakroom_sessions::{
+    CookieEnd, Engine, Expiry, LazySession, SavePolicy, SessionConfig, SessionError, Sessions, Vary,
+};
 use serde_json::{Map, Value as Json, json};
 
 use crate::world::{Kind, T0, World};
 
 #[tokio::test]
 async fn session_middleware_answers_as_django() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../cloakroom-probe/vectors/session_middleware.json");
-    let file: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let cases = file["cases"].as_array().unwrap();
+    let cases = &cases("session_middleware");
     let world = World::new().await;
     let mut wrong = Vec::new();
     for case in cases {
@@ -24,6 +24,35 @@ async fn session_middleware_answers_as_django() {
     }
     assert!(wrong.is_empty(), "{} of {} differ\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     assert!(cases.len() > 1000);
+}
+
+/// S11, S57: what is taken for a key, and what may name a file.
+#[tokio::test]
+async fn keys_are_taken_as_by_django() {
+    let world = World::new().await;
+    let files = world.sessions(Kind::File, SessionConfig::default());
+    let cases = cases("session");
+    let cases: Vec<_> = cases.iter().filter(|c| c["kind"] == "key").collect();
+    assert!(cases.len() > 5);
+    for case in cases {
+        let text = case["in"]["session_key"].as_str();
+        let key = text.and_then(SessionKey::parse);
+        let want = &case["out"]["ok"];
+        assert_eq!(json!(key.is_some()), want["accepted_as_key"], "{}", case["id"]);
+        assert_eq!(files.open(text).key(), key, "{}", case["id"]);
+        if let Some(key) = key {
+            assert_eq!(files.engine().admits(&key), want["file_engine"]["ok"] == true, "{}", case["id"]);
+        }
+    }
+}
+
+fn cases(name: &str) -> Vec<Json> {
+    let path = format!("{}/../cloakroom-probe/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let mut file: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    match file["cases"].take() {
+        Json::Array(cases) => cases,
+        other => panic!("{name}.json has {other}"),
+    }
 }
 
 /// What happens to one request.
