@@ -3,7 +3,7 @@
 //! The standard library and `unicode-normalization` follow newer Unicode. Its stability policies make the old answers
 //! from the new tables: characters that were assigned in 15.1 keep their normal forms, and a case pair can only be
 //! new if one of the two is. So what 15.1 does not assign is left alone, wherever it would come from.
-//! Properties without such a promise are in [`tables`].
+//! Properties without such a promise are in tables.
 
 mod tables;
 
