@@ -1,0 +1,204 @@
+//! What a request says of itself, read once.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, OriginalUri};
+use cloakroom_core::cookies::header_text as cookie_text;
+use cloakroom_core::hosts::{DisallowedHost, Host, HostFacts, Scheme};
+use cloakroom_core::urls::decode_path;
+use http::header::{COOKIE, HOST};
+use http::request::Parts;
+use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version};
+
+use crate::config::SecurityConfig;
+
+/// What the server knows of a connection. A server puts it into each request's extensions; without it, the scheme is
+/// http, the port is the settings', and the peer is axum's `ConnectInfo<SocketAddr>` if that is there.
+#[derive(Clone, Copy, Debug)]
+pub struct Connection {
+    /// Who connected.
+    pub peer: Option<SocketAddr>,
+    /// What they connected to.
+    pub local: Option<SocketAddr>,
+    /// Whether the connection itself is encrypted.
+    pub scheme: Scheme,
+}
+
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) scheme: Scheme,
+    pub(crate) host: Result<Host, DisallowedHost>,
+    pub(crate) peer: Option<IpAddr>,
+    cookies: Cookies,
+}
+
+/// The text of the `Cookie` headers, without a copy where there is one header in UTF-8.
+enum Cookies {
+    None,
+    One(HeaderValue),
+    Text(Box<str>),
+}
+
+impl Facts {
+    pub(crate) fn read(parts: &Parts, config: &SecurityConfig) -> Self {
+        let Parts { method, headers, extensions, .. } = parts;
+        let connection = extensions.get::<Connection>().copied();
+        let socket = connection.map_or(Scheme::Http, |c| c.scheme);
+        let proxy = config.hosts.proxy_ssl_header.as_ref().and_then(|rule| header_text(headers, rule.name()));
+        let scheme = config.hosts.scheme(socket, proxy.as_deref());
+        Self {
+            method: method.clone(),
+            uri: extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone()),
+            scheme,
+            host: with_host_facts(parts, config, scheme, |facts| config.hosts.host(facts, scheme)),
+            peer: peer(extensions, connection),
+            cookies: Cookies::read(headers),
+        }
+    }
+
+    pub(crate) fn cookie_header(&self) -> &str {
+        match &self.cookies {
+            Cookies::None => "",
+            Cookies::One(value) => std::str::from_utf8(value.as_bytes()).unwrap_or_default(),
+            Cookies::Text(text) => text,
+        }
+    }
+
+    pub(crate) fn path(&self) -> Cow<'_, str> {
+        decode_path(self.uri.path())
+    }
+
+    /// The query as WSGI gives it: each byte a character.
+    pub(crate) fn query(&self) -> Cow<'_, str> {
+        let query = self.uri.query().unwrap_or_default();
+        if query.is_ascii() { query.into() } else { query.bytes().map(char::from).collect::<String>().into() }
+    }
+}
+
+impl Cookies {
+    fn read(headers: &HeaderMap) -> Self {
+        let mut values = headers.get_all(COOKIE).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Self::None,
+            (Some(one), None) if std::str::from_utf8(one.as_bytes()).is_ok() => Self::One(one.clone()),
+            _ => Self::Text(cookie_text(headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)).into()),
+        }
+    }
+}
+
+/// Names only: values are as good as passwords (L03).
+impl std::fmt::Debug for Cookies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cookies(***)")
+    }
+}
+
+/// Calls `with` with what the request says of its host (C44).
+pub(crate) fn with_host_facts<R>(
+    parts: &Parts,
+    config: &SecurityConfig,
+    scheme: Scheme,
+    with: impl FnOnce(&HostFacts<'_>) -> R,
+) -> R {
+    let headers = &parts.headers;
+    let authority = || {
+        // HTTP/2 has no Host header but an authority; in HTTP/1 the header alone counts.
+        let authority = parts.uri.authority().filter(|_| parts.version >= Version::HTTP_2)?;
+        Some(Cow::Borrowed(authority.as_str()))
+    };
+    let host = header_text(headers, HOST.as_str()).or_else(authority);
+    let forwarded_host = header_text(headers, "x-forwarded-host");
+    let forwarded_port = header_text(headers, "x-forwarded-port");
+    let local = parts.extensions.get::<Connection>().and_then(|c| c.local);
+    let port = local.map(|l| l.port()).or(config.server_port);
+    let mut digits = [0; 5];
+    let port = port.map_or(if scheme.is_secure() { "443" } else { "80" }, |p| decimal(p, &mut digits));
+    with(&HostFacts {
+        host: host.as_deref(),
+        x_forwarded_host: forwarded_host.as_deref(),
+        x_forwarded_port: forwarded_port.as_deref(),
+        server_name: &config.server_name,
+        server_port: port,
+    })
+}
+
+/// A header as WSGI gives it: several lines joined by commas, each byte a character.
+pub(crate) fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<Cow<'h, str>> {
+    let mut values = headers.get_all(name).iter();
+    let first = latin1(values.next()?.as_bytes());
+    Some(values.fold(first, |mut text, value| {
+        text.to_mut().push(',');
+        text.to_mut().push_str(&latin1(value.as_bytes()));
+        text
+    }))
+}
+
+fn latin1(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => text.into(),
+        _ => bytes.iter().map(|&b| char::from(b)).collect::<String>().into(),
+    }
+}
+
+fn peer(extensions: &Extensions, connection: Option<Connection>) -> Option<IpAddr> {
+    let address = match connection {
+        Some(connection) => connection.peer,
+        None => extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address),
+    };
+    address.map(|a| a.ip().to_canonical())
+}
+
+fn decimal(mut n: u16, digits: &mut [u8; 5]) -> &str {
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (n % 10) as u8;
+        n /= 10;
+        if n == 0 {
+            break;
+        }
+    }
+    std::str::from_utf8(&digits[at..]).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(headers: &[(&'static str, &[u8])]) -> Parts {
+        let mut parts = http::Request::new(()).into_parts().0;
+        for (name, value) in headers {
+            parts.headers.append(*name, HeaderValue::from_bytes(value).unwrap());
+        }
+        parts
+    }
+
+    /// K19: several Cookie lines are one list, and bad bytes are replaced.
+    #[test]
+    fn cookie_lines_are_one_list() {
+        let facts = Facts::read(&parts(&[("cookie", b"a=1"), ("cookie", b"b=\xff")]), &SecurityConfig::default());
+        assert_eq!(facts.cookie_header(), "a=1; b=\u{fffd}");
+        let facts = Facts::read(&parts(&[("cookie", "a=é".as_bytes())]), &SecurityConfig::default());
+        assert_eq!(facts.cookie_header(), "a=é");
+    }
+
+    /// G02: a repeated Host header is no host.
+    #[test]
+    fn two_hosts_are_none() {
+        let mut config = SecurityConfig::default();
+        config.hosts.allowed = cloakroom_core::hosts::AllowedHosts::new(["*"]);
+        assert!(Facts::read(&parts(&[("host", b"a.example")]), &config).host.is_ok());
+        assert!(Facts::read(&parts(&[("host", b"a.example"), ("host", b"a.example")]), &config).host.is_err());
+        assert!(Facts::read(&parts(&[("host", b"\xe9.example")]), &config).host.is_err());
+    }
+
+    #[test]
+    fn ports_are_written_in_decimal() {
+        for (n, text) in [(0, "0"), (80, "80"), (65535, "65535")] {
+            assert_eq!(decimal(n, &mut [0; 5]), text);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! [`Ctx`]: everything of one request, read when somebody asks (D4).
+
+mod facts;
+mod form;
+mod request;
+mod session;
+mod user;
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use cloakroom_auth::Identity;
+use cloakroom_auth::permissions::PermissionSet;
+use cloakroom_core::cookies::ResponseCookies;
+use cloakroom_core::csrf::TokenState;
+use cloakroom_sessions::LazySession;
+use http::request::Parts;
+
+pub use self::facts::Connection;
+pub(crate) use self::facts::{Facts, header_text, with_host_facts};
+use crate::body::FormData;
+use crate::site::Site;
+
+/// One request, as the layer knows it: the same for all who hold a clone, and in the request's extensions.
+///
+/// The way from cookie to user is [`cookie`](Self::cookie) → [`lazy_session`](Self::lazy_session) →
+/// [`session`](Self::session) → [`identity`](Self::identity) → [`user`](Self::user) (M29). What is not asked for is not
+/// read, costs nothing, and adds no `Vary: Cookie` (G29, A77).
+///
+/// ```
+/// use cloakroom_web::Ctx;
+///
+/// async fn whoami(ctx: Ctx) -> Result<String, cloakroom_web::GuardRejection> {
+///     let user = ctx.user().await?;
+///     Ok(user.map_or_else(|| "nobody".into(), |user| user.username.clone()))
+/// }
+/// # let _ = whoami;
+/// ```
+#[derive(Clone)]
+pub struct Ctx(Arc<Inner>);
+
+struct Inner {
+    site: Arc<Site>,
+    facts: Facts,
+    session: OnceLock<LazySession>,
+    form: OnceLock<Arc<FormData>>,
+    identity: tokio::sync::Mutex<Option<Identity>>,
+    permissions: tokio::sync::Mutex<Option<Arc<PermissionSet>>>,
+    state: Mutex<State>,
+}
+
+/// What changes while the request runs, without waiting for anything.
+#[derive(Default)]
+pub(crate) struct State {
+    /// The CSRF secret; `None` until somebody needs it.
+    pub(crate) token: Option<TokenState>,
+    /// Whether the request passed the CSRF check, so that no second one need be made.
+    pub(crate) csrf: CsrfCheck,
+    /// The cookies that the answer will set.
+    pub(crate) cookies: ResponseCookies,
+    /// Whether the answer depends on cookies.
+    pub(crate) vary_cookie: bool,
+}
+
+/// How far the CSRF check is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum CsrfCheck {
+    /// Nobody checks this request.
+    #[default]
+    Absent,
+    /// A check is in force, but this route is exempt.
+    Exempt,
+    /// The request passed.
+    Passed,
+}
+
+impl Ctx {
+    pub(crate) fn new(site: Arc<Site>, parts: &Parts) -> Self {
+        let facts = Facts::read(parts, &site.config.security);
+        Self(Arc::new(Inner {
+            site,
+            facts,
+            session: OnceLock::new(),
+            form: OnceLock::new(),
+            identity: tokio::sync::Mutex::default(),
+            permissions: tokio::sync::Mutex::default(),
+            state: Mutex::default(),
+        }))
+    }
+
+    pub(crate) fn site(&self) -> &Arc<Site> {
+        &self.0.site
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.0.facts
+    }
+
+    /// The state; never held across an await. A panic elsewhere leaves it usable.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Ctx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ctx")
+            .field("method", &self.0.facts.method)
+            .field("path", &self.0.facts.uri.path())
+            .finish_non_exhaustive()
+    }
+}

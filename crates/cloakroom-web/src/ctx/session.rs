@@ -1,0 +1,50 @@
+//! The request's session.
+
+use cloakroom_core::keys::SessionKey;
+use cloakroom_core::reason::Anonymous;
+use cloakroom_sessions::{LazySession, SavePolicy, Session, SessionError};
+
+use super::Ctx;
+
+impl Ctx {
+    /// The session before anybody has looked into it. Nothing is read (S60).
+    #[must_use]
+    pub fn lazy_session(&self) -> &LazySession {
+        self.0.session.get_or_init(|| {
+            let sessions = self.sessions();
+            sessions.open(self.cookie(&sessions.config().cookie.name).as_deref())
+        })
+    }
+
+    /// The session, loaded once per request. The answer varies by cookie from then on.
+    ///
+    /// # Errors
+    ///
+    /// The store failed: nobody knows who this is, and the answer is 503 (D7, F01).
+    pub async fn session(&self) -> Result<Session, SessionError> {
+        self.lazy_session().load().await
+    }
+
+    /// Why nobody is signed in, as far as anybody asked: for logs and developers, never for the client (D12, L05).
+    #[must_use]
+    pub fn reason(&self) -> Option<Anonymous> {
+        let identity = self.0.identity.try_lock().ok().and_then(|i| i.as_ref().map(|i| i.reason()));
+        identity.unwrap_or_else(|| self.0.session.get().and_then(LazySession::reason))
+    }
+
+    /// The session, if the answer may have something to do for it: save it, or send or delete its cookie.
+    pub(crate) fn session_to_finish(&self) -> Option<&LazySession> {
+        if let Some(session) = self.0.session.get() {
+            return self.sessions().needs_finish(session).then_some(session);
+        }
+        let config = self.sessions().config();
+        let cookie = self.cookie(&config.cookie.name)?;
+        // A key that nobody used is kept as it is: only loading could tell that it opens nothing (S61).
+        let idle = SessionKey::parse(&cookie).is_some() && config.save == SavePolicy::WhenModified;
+        if idle {
+            return None;
+        }
+        let session = self.lazy_session();
+        self.sessions().needs_finish(session).then_some(session)
+    }
+}

@@ -1,0 +1,59 @@
+//! Who the request comes from, and what they may do.
+
+use std::sync::Arc;
+
+use cloakroom_auth::permissions::PermissionSet;
+use cloakroom_auth::{AuthError, Identity};
+use cloakroom_core::models::User;
+
+use super::Ctx;
+
+impl Ctx {
+    /// Who is there, found out once per request (A70, A77, M29).
+    ///
+    /// # Errors
+    ///
+    /// A store failed: nothing is known, and the answer is 503, never "anonymous" (F01).
+    pub async fn identity(&self) -> Result<Identity, AuthError> {
+        let mut known = self.0.identity.lock().await;
+        if let Some(identity) = &*known {
+            return Ok(identity.clone());
+        }
+        let session = self.session().await?;
+        let identity = self.auth_service().get_user(&session).await?;
+        *known = Some(identity.clone());
+        Ok(identity)
+    }
+
+    /// The signed-in user, `None` for the anonymous visitor.
+    ///
+    /// # Errors
+    ///
+    /// As [`identity`](Self::identity).
+    pub async fn user(&self) -> Result<Option<Arc<User>>, AuthError> {
+        Ok(self.identity().await?.user().cloned())
+    }
+
+    /// What the user may do, read once per request and user (A81).
+    ///
+    /// # Errors
+    ///
+    /// As [`identity`](Self::identity).
+    pub async fn permissions(&self) -> Result<Arc<PermissionSet>, AuthError> {
+        let mut known = self.0.permissions.lock().await;
+        if let Some(permissions) = &*known {
+            return Ok(Arc::clone(permissions));
+        }
+        let user = self.user().await?;
+        let permissions = Arc::new(self.auth_service().permissions(user.as_ref()).await?);
+        *known = Some(Arc::clone(&permissions));
+        Ok(permissions)
+    }
+
+    /// Says who is there from now on: after a log-in or log-out, or by a back end that needs no session.
+    pub async fn set_identity(&self, identity: Identity) {
+        let mut permissions = self.0.permissions.lock().await;
+        *self.0.identity.lock().await = Some(identity);
+        *permissions = None;
+    }
+}

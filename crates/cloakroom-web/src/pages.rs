@@ -1,0 +1,104 @@
+//! The error pages: short, accessible, the same for every reason (L05, F10).
+
+use axum_core::body::Body;
+use axum_core::response::Response;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+
+/// Seconds after which a client may ask again when the store is down (F01).
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
+
+/// The page of a status: 400, 403, 404, 405, 500, 503; any other has its number and nothing more.
+///
+/// ```
+/// let response = cloakroom_web::pages::error(http::StatusCode::NOT_FOUND);
+/// assert_eq!(response.status(), 404);
+/// assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+/// ```
+#[must_use]
+pub fn error(status: StatusCode) -> Response {
+    let (title, text) = match status {
+        StatusCode::BAD_REQUEST => ("Bad request", "Your browser sent something that this site cannot understand."),
+        StatusCode::FORBIDDEN => ("Forbidden", "You may not see this page."),
+        StatusCode::NOT_FOUND => ("Not found", "There is no such page on this site."),
+        StatusCode::METHOD_NOT_ALLOWED => ("Method not allowed", "This page does not take this kind of request."),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            ("Service unavailable", "The site cannot answer right now. Please try again in a moment.")
+        }
+        StatusCode::INTERNAL_SERVER_ERROR => {
+            ("Server error", "Something went wrong on our side. It has been noted. Please try again later.")
+        }
+        other => (other.canonical_reason().unwrap_or("Error"), "The request could not be answered."),
+    };
+    page(status, title, text, None)
+}
+
+/// The 503 of a store that cannot be reached, with `Retry-After` (F01).
+#[must_use]
+pub fn unavailable() -> Response {
+    let mut response = error(StatusCode::SERVICE_UNAVAILABLE);
+    response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+    response
+}
+
+/// The 403 of a refused form (C40). `reason` is for developers alone.
+pub(crate) fn csrf_failure(reason: Option<&str>) -> Response {
+    page(
+        StatusCode::FORBIDDEN,
+        "Forbidden",
+        "The form could not be verified, so nothing was changed. Go back, reload the page, and send it again; cookies \
+         must be allowed for this site.",
+        reason,
+    )
+}
+
+fn page(status: StatusCode, title: &str, text: &str, detail: Option<&str>) -> Response {
+    let detail = detail.map(|d| format!("<p><code>{}</code></p>\n", escape(d))).unwrap_or_default();
+    let body = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n</head>\n\
+         <body>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n{detail}</main>\n</body>\n</html>\n"
+    );
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
+/// Makes text safe in HTML, in attributes too (H02).
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#x27;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// H02, L05.
+    #[tokio::test]
+    async fn a_reason_is_escaped_and_only_there_when_given() {
+        let text = |response: Response| async {
+            let bytes = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
+            String::from_utf8(bytes.to_vec()).unwrap()
+        };
+        assert!(text(csrf_failure(Some("<b>&\"'"))).await.contains("<code>&lt;b&gt;&amp;&quot;&#x27;</code>"));
+        assert!(!text(csrf_failure(None)).await.contains("<code>"));
+    }
+
+    /// F01.
+    #[test]
+    fn a_503_says_when_to_come_back() {
+        assert_eq!(unavailable().headers()[RETRY_AFTER], "5");
+    }
+}

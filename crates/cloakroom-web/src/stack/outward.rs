@@ -1,0 +1,200 @@
+//! The way out: frames, CSRF cookie, session, cookies, security headers, in this order (M16, S68).
+
+use axum_core::response::Response;
+use cloakroom_core::csrf::SecretStore;
+use cloakroom_core::headers::{FrameOptions, SecurityFacts, SecurityHeaders, XFrame, patch_vary};
+use cloakroom_core::hosts::Scheme;
+use cloakroom_sessions::{LazySession, SessionError, Vary};
+use http::header::{SET_COOKIE, VARY, X_FRAME_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::inward::{Route, Step};
+use crate::ctx::Ctx;
+use crate::{csrf, error, pages};
+
+/// The headers that every answer gets unless it has them, made once.
+#[derive(Clone, Debug)]
+pub(crate) struct AnswerHeaders {
+    http: Vec<(HeaderName, HeaderValue)>,
+    https: Vec<(HeaderName, HeaderValue)>,
+    frames: Option<HeaderValue>,
+}
+
+impl AnswerHeaders {
+    pub(super) fn new(config: &SecurityHeaders) -> Self {
+        let of = |scheme| {
+            let facts = SecurityFacts { scheme, is_set: &|_| false };
+            config.to_add(&facts).filter_map(|(name, value)| header(name, &value)).collect()
+        };
+        let frames = config.frame_options.to_add(None, XFrame::Apply).and_then(|v| latin1(v));
+        Self { http: of(Scheme::Http), https: of(Scheme::Https), frames }
+    }
+
+    fn add(&self, scheme: Scheme, headers: &mut HeaderMap) {
+        let mine = if scheme.is_secure() { &self.https } else { &self.http };
+        for (name, value) in mine {
+            if !headers.contains_key(name) {
+                headers.insert(name, value.clone());
+            }
+        }
+    }
+}
+
+/// Put into an answer's extensions, it keeps `X-Frame-Options` away: Django's `xframe_options_exempt` (M24).
+#[derive(Clone, Copy, Debug)]
+pub struct XFrameOptionsExempt;
+
+/// What is left to do for an answer.
+pub(super) enum Leave {
+    /// Nothing that waits: [`close`] ends it.
+    Now(Response),
+    /// The session must be finished first: [`finish`].
+    Later(Response),
+}
+
+/// The steps that wait for nothing.
+pub(super) fn leave(ctx: &Ctx, headers: &AnswerHeaders, route: Route, by: Step, mut response: Response) -> Leave {
+    if by >= Step::Handler {
+        if !response.headers().contains_key(X_FRAME_OPTIONS)
+            && response.extensions().get::<XFrameOptionsExempt>().is_none()
+            && let Some(value) = &headers.frames
+        {
+            response.headers_mut().insert(X_FRAME_OPTIONS, value.clone());
+        }
+        let in_force = route != Route::Unchecked || ctx.state().token.is_some();
+        if in_force && let Err(e) = csrf::finish_cookie(ctx) {
+            return Leave::Now(without_cookies(ctx, error::cookie(e)));
+        }
+        if secret_goes_into_session(ctx) {
+            return Leave::Later(response);
+        }
+    }
+    if by >= Step::Host && ctx.session_to_finish().is_some() {
+        return Leave::Later(response);
+    }
+    Leave::Now(response)
+}
+
+/// The steps that wait: the CSRF secret goes into the session, the session into its store (S61–S66).
+pub(super) async fn finish(ctx: &Ctx, by: Step, mut response: Response) -> Response {
+    if by >= Step::Handler
+        && secret_goes_into_session(ctx)
+        && let Err(e) = csrf::finish_session(ctx).await
+    {
+        return without_cookies(ctx, error::session(&e));
+    }
+    let Some(session) = ctx.session_to_finish() else { return response };
+    match finish_session(ctx, session, response.status()).await {
+        Ok(Ok(())) => response,
+        Ok(Err(e)) => without_cookies(ctx, error::cookie(e)),
+        Err(e) => {
+            response = error::session(&e);
+            without_cookies(ctx, response)
+        }
+    }
+}
+
+/// The last steps: cookies, `Vary`, security headers. The one place where `Set-Cookie` and `Vary` are written.
+pub(super) fn close(ctx: &Ctx, headers: &AnswerHeaders, by: Step, mut response: Response) -> Response {
+    let (cookies, vary) = {
+        let mut state = ctx.state();
+        (std::mem::take(&mut state.cookies), state.vary_cookie)
+    };
+    if !cookies.is_empty() {
+        let values: Option<Vec<HeaderValue>> = cookies.header_values().map(|text| latin1(&text)).collect();
+        match values {
+            Some(values) => write_cookies(response.headers_mut(), values),
+            // WSGI encodes headers as Latin-1 and fails on what does not fit (K16).
+            None => response = error::server("a cookie has characters that no header can carry"),
+        }
+    }
+    if vary {
+        vary_on_cookie(response.headers_mut());
+    }
+    if by >= Step::Security {
+        headers.add(ctx.scheme(), response.headers_mut());
+    }
+    response
+}
+
+/// The answer of a handler that panicked: nothing of its work is saved (F03).
+pub(super) fn panicked(ctx: &Ctx) -> Response {
+    tracing::error!(target: "django.request", method = %ctx.method(), path = ?ctx.path(), "a handler panicked");
+    pages::error(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+type Finished = Result<(), cloakroom_core::cookies::CookieError>;
+
+async fn finish_session(ctx: &Ctx, session: &LazySession, status: StatusCode) -> Result<Finished, SessionError> {
+    let finish = ctx.sessions().finish(session, status.as_u16()).await?;
+    if finish.vary == Vary::Cookie {
+        ctx.vary_on_cookie();
+    }
+    Ok(finish.set_cookie.map_or(Ok(()), |cookie| ctx.add_cookie(&cookie)))
+}
+
+fn secret_goes_into_session(ctx: &Ctx) -> bool {
+    ctx.config().csrf.policy.store() == SecretStore::Session
+        && ctx.state().token.as_ref().is_some_and(|token| token.to_send().is_some())
+}
+
+/// Takes back what an answer that is not sent would have set.
+fn without_cookies(ctx: &Ctx, response: Response) -> Response {
+    let mut state = ctx.state();
+    state.cookies = Default::default();
+    state.vary_cookie = false;
+    response
+}
+
+fn write_cookies(headers: &mut HeaderMap, values: Vec<HeaderValue>) {
+    for value in values {
+        headers.append(SET_COOKIE, value);
+    }
+}
+
+/// M31.
+fn vary_on_cookie(headers: &mut HeaderMap) {
+    let there: Vec<&str> = headers.get_all(VARY).iter().filter_map(|v| v.to_str().ok()).collect();
+    let there = (!there.is_empty()).then(|| there.join(", "));
+    if let Some(value) = latin1(&patch_vary(there.as_deref(), &["Cookie"])) {
+        headers.insert(VARY, value);
+    }
+}
+
+fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    Some((HeaderName::from_bytes(name.as_bytes()).ok()?, latin1(value)?))
+}
+
+/// Text as a header's bytes, one each; `None` where a character has no such byte or may stand in no header.
+fn latin1(text: &str) -> Option<HeaderValue> {
+    if text.is_ascii() {
+        return HeaderValue::from_str(text).ok();
+    }
+    let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    HeaderValue::from_bytes(&bytes?).ok()
+}
+
+const _: () = assert!(matches!(FrameOptions::HEADER.as_bytes(), b"X-Frame-Options"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// K16: what WSGI could not encode is noticed, not mangled.
+    #[test]
+    fn header_text_is_latin1_or_nothing() {
+        assert_eq!(latin1("Path=/é").unwrap().as_bytes(), b"Path=/\xe9");
+        assert!(latin1("漢").is_none());
+        assert!(latin1("a\r\nb").is_none());
+    }
+
+    /// M31, H05.
+    #[test]
+    fn vary_lines_become_one() {
+        let mut headers = HeaderMap::new();
+        headers.append(VARY, HeaderValue::from_static("Accept"));
+        headers.append(VARY, HeaderValue::from_static("cookie, Origin"));
+        vary_on_cookie(&mut headers);
+        assert_eq!(headers.get_all(VARY).iter().collect::<Vec<_>>(), ["Accept, cookie, Origin"]);
+    }
+}
