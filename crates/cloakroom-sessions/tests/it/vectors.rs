@@ -13,7 +13,7 @@ use crate::world::{Kind, T0, World};
 
 #[tokio::test]
 async fn session_middleware_answers_as_django() {
-    let cases = &cases("session_middleware");
+    let cases = &cases("session_middleware", "request");
     let world = World::new().await;
     let mut wrong = Vec::new();
     for case in cases {
@@ -31,8 +31,7 @@ async fn session_middleware_answers_as_django() {
 async fn keys_are_taken_as_by_django() {
     let world = World::new().await;
     let files = world.sessions(Kind::File, SessionConfig::default());
-    let cases = cases("session");
-    let cases: Vec<_> = cases.iter().filter(|c| c["kind"] == "key").collect();
+    let cases = cases("session", "key");
     assert!(cases.len() > 5);
     for case in cases {
         let text = case["in"]["session_key"].as_str();
@@ -46,13 +45,16 @@ async fn keys_are_taken_as_by_django() {
     }
 }
 
-fn cases(name: &str) -> Vec<Json> {
+/// The cases of one kind. Each has a line of its own, and some of other kinds nest deeper than `serde_json` reads.
+fn cases(name: &str, kind: &str) -> Vec<Json> {
     let path = format!("{}/../cloakroom-probe/vectors/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    let mut file: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    match file["cases"].take() {
-        Json::Array(cases) => cases,
-        other => panic!("{name}.json has {other}"),
-    }
+    let kind = format!("\"kind\":\"{kind}\",");
+    std::fs::read_to_string(path)
+        .unwrap()
+        .lines()
+        .filter(|line| line.contains(&kind))
+        .map(|line| serde_json::from_str(line.trim().trim_end_matches(',')).unwrap())
+        .collect()
 }
 
 /// What happens to one request.
