@@ -5,8 +5,10 @@ use std::ops::{Add, Sub};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// A moment, in whole microseconds since the Unix epoch: the resolution of Python's `datetime`.
 ///
@@ -88,13 +90,15 @@ impl Timestamp {
     /// The civil date and time in UTC.
     #[must_use]
     pub fn to_civil(self) -> DateTime {
-        jiff::Timestamp::from_microsecond(self.0).unwrap_or_default().to_zoned(TimeZone::UTC).datetime()
+        // Not by way of jiff's own timestamp, whose last day is the one before ours.
+        EPOCH.saturating_add(SignedDuration::from_micros(self.0))
     }
 
-    /// The moment that `civil` names in UTC; its nanoseconds are cut to microseconds.
+    /// The moment that `civil` names in UTC; its nanoseconds are cut to microseconds. `None` before the year 1.
     #[must_use]
     pub fn from_civil(civil: DateTime) -> Option<Self> {
-        civil.to_zoned(TimeZone::UTC).ok().map(|z| Self::from_micros(z.timestamp().as_microsecond()))
+        let micros = i64::try_from(civil.duration_since(EPOCH).as_nanos().div_euclid(1000)).ok()?;
+        (micros >= Self::MIN.0).then_some(Self(micros))
     }
 
     /// Python's `datetime.isoformat()` of the moment in UTC; the fraction is left out when it is zero (S21).
@@ -241,6 +245,14 @@ mod tests {
         assert_eq!(whole.to_sqlite_text(), "2026-01-02 03:04:05");
         assert_eq!(whole.plus_micros(10).to_sqlite_text(), "2026-01-02 03:04:05.000010");
         assert_eq!(Timestamp::from_sqlite_text("2026-01-02 03:04:05.000010"), Some(whole.plus_micros(10)));
+    }
+
+    #[test]
+    fn both_ends_of_time_have_a_text() {
+        for (t, text) in [(Timestamp::MIN, "0001-01-01 00:00:00"), (Timestamp::MAX, "9999-12-31 23:59:59.999999")] {
+            assert_eq!(t.to_sqlite_text(), text);
+            assert_eq!(Timestamp::from_sqlite_text(text), Some(t));
+        }
     }
 
     #[test]

@@ -169,8 +169,8 @@ fn separator_at(b: &[u8]) -> Option<usize> {
         (b'-', _) => 10,
         (b'W', _) => match digits_from(7) {
             end @ ..9 => end,
-            end if end % 2 == 0 => 8,
-            _ => 7,
+            end if end % 2 == 0 => 7,
+            _ => 8,
         },
         _ => 8,
     })
@@ -242,7 +242,7 @@ fn parse_time(b: &[u8]) -> Option<(Clock, Option<i64>)> {
     let (clock, rest) = parse_clock(b, zone)?;
     match b.get(zone) {
         None => (!rest).then_some((clock, None)),
-        Some(b'Z') => (b.len() == zone + 1).then_some((clock, Some(0))),
+        Some(b'Z') => (b.get(zone + 1).is_none_or(|&b| b == 0)).then_some((clock, Some(0))),
         Some(sign) => {
             let (offset, rest) = parse_clock(&b[zone + 1..], b.len() - zone - 1)?;
             let micros = offset.total_micros();
@@ -253,7 +253,8 @@ fn parse_time(b: &[u8]) -> Option<(Clock, Option<i64>)> {
 
 /// Reads `HH[:?MM[:?SS[[.,]f…]]]` from `b[..end]`; also tells whether something follows where the number ends.
 ///
-/// CPython's parser looks behind `end` for that, so junk between a time and its offset passes; this one does as it does.
+/// CPython's parser looks behind `end` for that, so junk between a time and its offset passes, and takes NUL for the end
+/// of the text; this one does as it does.
 fn parse_clock(b: &[u8], end: usize) -> Option<(Clock, bool)> {
     let mut parts = [0; 3];
     let mut at = 0;
@@ -268,19 +269,13 @@ fn parse_clock(b: &[u8], end: usize) -> Option<(Clock, bool)> {
         }
         if at >= end {
             let [hour, minute, second] = parts;
-            return Some((Clock { hour, minute, second, micros: 0 }, next.is_some()));
+            return Some((Clock { hour, minute, second, micros: 0 }, next.is_some_and(|b| b != 0)));
         }
         match next {
-            Some(b':') if colons => {
-                if i == 2 {
-                    return None;
-                }
-            }
-            Some(b'.' | b',') => {
-                if i < 2 {
-                    return None;
-                }
-            }
+            // Also before a fraction, where it is as good as a point.
+            Some(b':') if colons => {}
+            // After hours or minutes, too: the fraction is one of a second all the same.
+            Some(b'.' | b',') => break,
             _ if !colons => at -= 1,
             _ => return None,
         }
@@ -290,7 +285,7 @@ fn parse_clock(b: &[u8], end: usize) -> Option<(Clock, bool)> {
     // At most six digits: the exponent is 0 to 5.
     let micros = number(b, at, digits)? * 10_i64.pow((6 - digits) as u32);
     let rest = b[at + digits..].iter().find(|b| !b.is_ascii_digit());
-    Some((Clock { hour, minute, second, micros }, rest.is_some()))
+    Some((Clock { hour, minute, second, micros }, rest.is_some_and(|&b| b != 0)))
 }
 
 #[cfg(test)]
@@ -319,6 +314,10 @@ mod tests {
             ("2026-032", None),
             ("0000-01-01", None),
             ("2026-02-01T00:00:00+24:00", None),
+            ("9999-12-31T23:59:59.999999", Some("9999-12-31T23:59:59.999999")),
+            ("2026W05212", Some("2026-01-26T12:00:00")),
+            ("2026-02-01T12:30:45:5", Some("2026-02-01T12:30:45.500000")),
+            ("2026-02-01T12.5", Some("2026-02-01T12:00:00.500000")),
             ("300", None),
         ] {
             assert_eq!(again(text).as_deref(), iso, "{text}");

@@ -1,6 +1,11 @@
 //! Python's `int(text, base)`: more lenient than Rust's parse (A93, A94).
 
-use crate::pytext::{decimal_value, strip};
+use crate::pytext::decimal_value;
+
+/// `int` strips less than `str.strip`: U+001C to U+001F stay.
+fn is_space(c: char) -> bool {
+    if c.is_ascii() { matches!(c, '\t'..='\r' | ' ') } else { c.is_whitespace() }
+}
 
 /// A Python `int` read from text: its sign and its digits without leading zeros.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +30,7 @@ impl PyInt {
     /// `None` where Python raises `ValueError`; for base 10 that includes more than 4,300 digits.
     #[must_use]
     pub fn parse(text: &str, base: u32) -> Option<Self> {
-        let text = strip(text);
+        let text = text.trim_matches(is_space);
         let (negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -87,7 +92,8 @@ mod tests {
         for (text, n) in [
             ("12", Some(12)),
             ("-1", Some(-1)),
-            ("\u{a0}1\u{1c}", Some(1)),
+            ("\u{a0}1\u{b}", Some(1)),
+            ("1\u{1c}", None),
             ("001", Some(1)),
             ("1_000", Some(1000)),
             ("1__0", None),

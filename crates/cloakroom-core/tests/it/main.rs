@@ -10,6 +10,7 @@ mod emails;
 mod expiry;
 mod hashers;
 mod headers;
+mod properties;
 mod redirects;
 mod reset_tokens;
 mod session;

@@ -80,16 +80,20 @@ pub fn float_repr(f: f64) -> String {
     if f.is_infinite() {
         return if f > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    let scientific = format!("{f:e}");
+    let shortest = format!("{f:e}");
+    // Where two texts are as short and as near, Rust takes the upper one, Python the even one.
+    let digits = shortest.bytes().take_while(|&b| b != b'e').filter(u8::is_ascii_digit).count();
+    let nearest = format!("{f:.*e}", digits - 1);
+    let scientific = if nearest.parse() == Ok(f) { nearest } else { shortest };
     let (mantissa, exponent) = scientific.split_once('e').expect("Rust writes an exponent with {:e}");
     let exponent: i32 = exponent.parse().expect("Rust writes a decimal exponent");
     if !(-4..16).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{mantissa}e{sign}{:02}", exponent.abs());
     }
-    // Rust's plain form has the same shortest digits, and no fraction for whole numbers.
-    let plain = format!("{f}");
-    if plain.contains('.') { plain } else { plain + ".0" }
+    // As many digits behind the point as are significant, and one at least.
+    let fraction = (digits as i32 - 1 - exponent).max(1);
+    format!("{f:.*}", fraction.unsigned_abs() as usize)
 }
 
 struct Encoder {
@@ -270,6 +274,7 @@ mod tests {
             (1.797_693_134_862_315_7e308, "1.7976931348623157e+308"),
             (5e-324, "5e-324"),
             (123_456_789.125, "123456789.125"),
+            (-1_462_468_587_316_101.0 - 0.25, "-1462468587316101.2"),
             (f64::NAN, "NaN"),
             (f64::NEG_INFINITY, "-Infinity"),
         ] {
