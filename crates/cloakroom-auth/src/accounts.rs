@@ -107,6 +107,15 @@ impl NotCreated {
     }
 }
 
+/// Which names count as the same (A99).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameCase {
+    /// Names that differ only in case, as the database compares (`iexact`, G04).
+    Ignored,
+    /// Only the very same.
+    Kept,
+}
+
 /// What of an account its owner may change. `None` leaves a field alone. There are no flags here (Z02).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -149,6 +158,19 @@ impl ProfileUpdate {
 }
 
 impl Auth {
+    /// Whether a name is somebody's already. Between this and making an account somebody may take it:
+    /// [`create_user`](Self::create_user) says so.
+    ///
+    /// # Errors
+    ///
+    /// When the database gives no answer.
+    pub async fn is_username_taken(&self, username: &str, case: NameCase) -> Result<bool, AuthError> {
+        Ok(match case {
+            NameCase::Ignored => users::exists_username_iexact(self.db(), username).await?,
+            NameCase::Kept => users::exists_username(self.db(), username).await?,
+        })
+    }
+
     /// Makes an account (A20). Neither name nor password is judged here: forms do that, by [`validate_password`] and the
     /// rules of names.
     ///

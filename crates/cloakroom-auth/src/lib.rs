@@ -22,15 +22,17 @@ mod identity;
 pub mod lane;
 mod login;
 pub mod mail;
+mod own_sessions;
 mod passwords;
 pub mod permissions;
 mod recovery;
 
-pub use self::accounts::{Created, NewAccount, NotCreated, ProfileUpdate};
+pub use self::accounts::{Created, NameCase, NewAccount, NotCreated, ProfileUpdate};
 pub use self::auth::{Auth, AuthBuilder, SetupError};
 pub use self::credentials::{ActiveUser, Authenticated, Claim, Credentials};
 pub use self::error::AuthError;
 pub use self::identity::Identity;
 pub use self::login::{BackendChoice, LoggedIn};
+pub use self::own_sessions::{OwnSession, WhichSession};
 pub use self::passwords::{PasswordChanged, PasswordSet};
 pub use self::recovery::{ResetLink, ResetOutcome};

@@ -3,6 +3,7 @@
 //! Each form is bound, asked what it needs to know (whose credentials, which name), told the answers, and shown again or
 //! obeyed. Nothing here decides a policy: whether a name is taken or a password good enough is said from outside (Z08).
 
+use cloakroom_auth::NameCase;
 use cloakroom_core::emails::{MAX_EMAIL_LEN, normalize_email};
 use cloakroom_core::models::User;
 use cloakroom_core::names::{MAX_USERNAME_LEN, UsernameRule, model_username_errors};
@@ -73,6 +74,15 @@ pub enum Duplicates {
     CaseInsensitive,
     /// Only the very same name: `BaseUserCreationForm`.
     Exact,
+}
+
+impl From<Duplicates> for NameCase {
+    fn from(rule: Duplicates) -> Self {
+        match rule {
+            Duplicates::CaseInsensitive => Self::Ignored,
+            Duplicates::Exact => Self::Kept,
+        }
+    }
 }
 
 /// The sign-up form (A99, M19): makes a user without privileges. It takes the fields it shows and no others (Z02).
@@ -192,6 +202,11 @@ impl UserCreationForm {
         })
     }
 
+    /// Says that the password is longer than what will be hashed.
+    pub fn refuse_too_long(&mut self) {
+        self.form.add_error("password2", FormError::of("password_too_long"));
+    }
+
     /// Says that somebody took the name meanwhile.
     pub fn refuse_taken(&mut self) {
         self.form.add_error("username", FormError::of("unique"));
@@ -302,6 +317,16 @@ impl SetPasswordForm {
         Self(form)
     }
 
+    /// Says what the service has against the new password.
+    pub fn refuse_new_password(&mut self, objections: Vec<ValidationError>) {
+        object(&mut self.0, "new_password2", objections);
+    }
+
+    /// Says that the new password is longer than what will be hashed.
+    pub fn refuse_too_long(&mut self) {
+        self.0.add_error("new_password2", FormError::of("password_too_long"));
+    }
+
     /// The new password, if the form is valid.
     #[must_use]
     pub fn new_password(&self) -> Option<NewPassword<'_>> {
@@ -354,6 +379,16 @@ impl PasswordChangeForm {
     /// Ends the checks, given whose password it is and the judge of passwords.
     pub fn finish(&mut self, user: &UserFacts, judge: impl FnOnce(&str, &UserFacts) -> Vec<ValidationError>) {
         check_new_passwords(&mut self.0, user, judge);
+    }
+
+    /// Says what the service has against the new password.
+    pub fn refuse_new_password(&mut self, objections: Vec<ValidationError>) {
+        object(&mut self.0, "new_password2", objections);
+    }
+
+    /// Says that the new password is longer than what will be hashed.
+    pub fn refuse_too_long(&mut self) {
+        self.0.add_error("new_password2", FormError::of("password_too_long"));
     }
 
     /// The new password, if the form is valid.
@@ -448,7 +483,12 @@ fn judge_password(
     judge: impl FnOnce(&str, &UserFacts) -> Vec<ValidationError>,
 ) {
     let Some(password) = form.cleaned(name).filter(|password| !password.is_empty()) else { return };
-    for objection in judge(password, user) {
+    let objections = judge(password, user);
+    object(form, name, objections);
+}
+
+fn object(form: &mut Form, name: &'static str, objections: Vec<ValidationError>) {
+    for objection in objections {
         form.add_error(name, FormError::new(objection.code, objection.message));
     }
 }

@@ -31,6 +31,9 @@ pub enum GuardRejection {
     /// Whoever is signed in may not pass, at a program's door: 403 with JSON (D11).
     #[error("permission denied")]
     ApiForbidden,
+    /// There is no such thing, although the address is one: 404, as Django's `Http404`.
+    #[error("not found")]
+    NotFound,
     /// A store failed, so nobody knows who this is: 503 with `Retry-After`, and the cookie stays (F01). Data that cannot be
     /// used is a 500, a session that ended meanwhile a 400 (S66).
     #[error(transparent)]
@@ -70,6 +73,7 @@ impl IntoResponse for GuardRejection {
             Self::ApiAnonymous => return json(r#"{"detail":"Authentication credentials were not provided."}"#),
             Self::ApiForbidden => return json(r#"{"detail":"You do not have permission to perform this action."}"#),
             Self::Forbidden => pages::error(StatusCode::FORBIDDEN),
+            Self::NotFound => pages::error(StatusCode::NOT_FOUND),
             Self::Unavailable(e) => error::auth(&e),
             Self::Host(e) => error::host(&e),
             Self::MissingLayer(e) => e.into_response(),

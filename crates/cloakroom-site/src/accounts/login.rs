@@ -1,0 +1,59 @@
+//! `login/` (A110, M02, M15): 302 to `next` or `LOGIN_REDIRECT_URL`, or the form again with its errors (A122).
+
+use std::sync::Arc;
+
+use cloakroom_auth::{Authenticated, Credentials};
+use cloakroom_web::forms::accounts::AuthenticationForm;
+use cloakroom_web::{GuardRejection, redirect};
+
+use super::pages::{Pages, WhileSignedIn, csrf_token};
+use super::view::{Answer, Asked, Request, form_view};
+use crate::error::PageError;
+use crate::templates::context::Login;
+
+pub(super) async fn view(pages: Arc<Pages>, request: Request) -> Answer {
+    if pages.while_signed_in == WhileSignedIn::Redirect && request.ctx.user().await?.is_some() {
+        let to = success_url(&pages, &request)?;
+        if to == request.ctx.path() {
+            let what = "redirect loop for a signed-in user: LOGIN_REDIRECT_URL leads to the log-in page";
+            return Err(GuardRejection::Server(what).into());
+        }
+        return Ok(redirect(&to));
+    }
+    match form_view(&request.ctx) {
+        Ok(Asked::Show) => show(&pages, &request, &AuthenticationForm::plain()).await,
+        Ok(Asked::Submit) => submit(&pages, &request).await,
+        Err(answer) => Ok(answer),
+    }
+}
+
+async fn show(pages: &Pages, request: &Request, form: &AuthenticationForm) -> Answer {
+    let next = pages.wanted_next(request)?.map(|next| next.as_str().to_owned()).unwrap_or_default();
+    let page = Login { form: form.form().into(), csrf_token: csrf_token(&request.ctx).await?, next };
+    pages.page(&request.ctx, &page)
+}
+
+async fn submit(pages: &Pages, request: &Request) -> Answer {
+    let auth = request.ctx.auth();
+    let mut form = AuthenticationForm::bind(|name| request.field(name));
+    if let Some((username, password)) = form.credentials() {
+        match auth.authenticate(Credentials::password(username, password.to_owned())).await? {
+            Authenticated::Yes(user) if user.is_active => {
+                auth.login(&user).await?;
+                return Ok(redirect(&success_url(pages, request)?));
+            }
+            // Only AllowAllUsersModelBackend lets closed accounts get this far (A61).
+            Authenticated::Yes(_) => form.refuse_inactive(),
+            Authenticated::No(_) => form.refuse_login(),
+        }
+    }
+    show(pages, request, &form).await
+}
+
+fn success_url(pages: &Pages, request: &Request) -> Result<String, PageError> {
+    if let Some(next) = pages.wanted_next(request)? {
+        return Ok(next.as_str().to_owned());
+    }
+    let default = pages.login_next_page.as_ref();
+    Ok(default.unwrap_or(&request.ctx.config().urls.login_redirect_url).clone())
+}

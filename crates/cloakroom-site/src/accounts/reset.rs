@@ -1,0 +1,127 @@
+//! `password_reset/`, `reset/<uidb64>/<token>/` and the pages after each (A114–A118): the way back for one who forgot.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use cloakroom_auth::mail::Site;
+use cloakroom_auth::{BackendChoice, ResetOutcome};
+use cloakroom_core::models::User;
+use cloakroom_core::secret::Secret;
+use cloakroom_core::validators::UserFacts;
+use cloakroom_web::forms::accounts::{PasswordResetForm, SetPasswordForm};
+use cloakroom_web::{Ctx, GuardRejection, redirect};
+
+use super::pages::{AfterReset, Pages, csrf_token};
+use super::view::{Answer, Asked, Request, form_view, template_view};
+use crate::error::PageError;
+use crate::templates::context::{PasswordReset, PasswordResetComplete, PasswordResetConfirm, PasswordResetDone};
+
+/// Where the session keeps the token while the form is shown (A118).
+const SESSION_TOKEN: &str = "_password_reset_token";
+
+/// What stands in the address in the token's place, so that no `Referer` leaks it (A118).
+const SET_PASSWORD: &str = "set-password";
+
+/// `password_reset/` (A114). The answer is the same whether the address is known or not (E02).
+pub(super) async fn request(pages: Arc<Pages>, request: Request) -> Answer {
+    let form = match form_view(&request.ctx) {
+        Ok(Asked::Show) => PasswordResetForm::plain(),
+        Ok(Asked::Submit) => PasswordResetForm::bind(|name| request.field(name)),
+        Err(answer) => return Ok(answer),
+    };
+    if let Some(email) = form.email() {
+        send_links(&pages, &request.ctx, email)?;
+        return Ok(redirect(&pages.urls.password_reset_done));
+    }
+    let page = PasswordReset { form: form.form().into(), csrf_token: csrf_token(&request.ctx).await? };
+    pages.page(&request.ctx, &page)
+}
+
+fn send_links(pages: &Pages, ctx: &Ctx, email: &str) -> Result<(), PageError> {
+    let host = ctx.host().map_err(|e| GuardRejection::Host(e.clone()))?;
+    let scheme = if ctx.is_secure() { "https" } else { "http" };
+    let site = Site { name: host.to_owned(), origin: format!("{scheme}://{host}") };
+    match &pages.mailer {
+        // Sent off the request's path; the answer does not wait.
+        Some(mailer) => drop(ctx.auth_service().send_reset_links(email.to_owned(), site, Arc::clone(mailer))),
+        None => tracing::error!(target: "cloakroom::site", "a reset link was asked for, and there is no mailer"),
+    }
+    Ok(())
+}
+
+/// `password_reset/done/` (A115).
+pub(super) async fn requested(pages: Arc<Pages>, request: Request) -> Answer {
+    match template_view(&request.ctx) {
+        Ok(()) => pages.page(&request.ctx, &PasswordResetDone {}),
+        Err(answer) => Ok(answer),
+    }
+}
+
+/// `reset/done/` (A115).
+pub(super) async fn complete(pages: Arc<Pages>, request: Request) -> Answer {
+    match template_view(&request.ctx) {
+        Ok(()) => pages.page(&request.ctx, &PasswordResetComplete {}),
+        Err(answer) => Ok(answer),
+    }
+}
+
+/// `reset/<uidb64>/<token>/` (A116, A118). What is wrong with a link is asked before the method, as in Django.
+pub(super) async fn confirm(pages: Arc<Pages>, request: Request) -> Answer {
+    let ctx = &request.ctx;
+    let path = ctx.path();
+    let mut parts = path.trim_end_matches('/').rsplit('/');
+    let (Some(token), Some(uid)) = (parts.next(), parts.next()) else { return Err(GuardRejection::NotFound.into()) };
+    let Some(user) = ctx.auth_service().user_of_uid(uid).await? else { return invalid(&pages, ctx) };
+    if token != SET_PASSWORD {
+        if !ctx.auth_service().check_reset_token(&user, token) {
+            return invalid(&pages, ctx);
+        }
+        ctx.session().await?.set_value(SESSION_TOKEN, token);
+        return Ok(redirect(&path.replace(token, SET_PASSWORD)));
+    }
+    let token = ctx.session().await?.get_value(SESSION_TOKEN);
+    let token = token.as_ref().and_then(|token| token.as_str()).unwrap_or_default();
+    if !ctx.auth_service().check_reset_token(&user, token) {
+        return invalid(&pages, ctx);
+    }
+    set_password(&pages, &request, &user, uid, token).await
+}
+
+async fn set_password(pages: &Pages, request: &Request, user: &User, uid: &str, token: &str) -> Answer {
+    let ctx = &request.ctx;
+    let auth = ctx.auth();
+    let help = Pages::password_help(ctx);
+    let mut form = match form_view(ctx) {
+        Ok(Asked::Show) => SetPasswordForm::plain(&help),
+        Ok(Asked::Submit) => SetPasswordForm::bind(
+            &help,
+            |name| request.field(name),
+            &UserFacts::from(user),
+            |password, facts| auth.validate_password(&Secret::new(password.to_owned()), Some(facts)),
+        ),
+        Err(answer) => return Ok(answer),
+    };
+    if let Some(new) = form.new_password() {
+        let new = Secret::new(new.expose().to_owned());
+        match auth.reset_password(uid, token, &new).await? {
+            ResetOutcome::Yes(user) => return finish(pages, ctx, user).await,
+            ResetOutcome::Refused(objections) => form.refuse_new_password(objections),
+            ResetOutcome::TooLong => form.refuse_too_long(),
+            _ => return invalid(pages, ctx),
+        }
+    }
+    let page = PasswordResetConfirm { form: Some(form.form().into()), csrf_token: csrf_token(ctx).await? };
+    pages.page(ctx, &page)
+}
+
+async fn finish(pages: &Pages, ctx: &Ctx, user: User) -> Result<Response, PageError> {
+    ctx.session().await?.remove(SESSION_TOKEN);
+    if pages.after_reset == AfterReset::SignIn {
+        ctx.auth().login_without_proof(&Arc::new(user), BackendChoice::Only).await?;
+    }
+    Ok(redirect(&pages.urls.password_reset_complete))
+}
+
+fn invalid(pages: &Pages, ctx: &Ctx) -> Answer {
+    pages.page(ctx, &PasswordResetConfirm { form: None, csrf_token: String::new() })
+}

@@ -1,0 +1,63 @@
+//! `sessions/` and `sessions/revoke/`: one's own sessions, and ending them.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use cloakroom_auth::{OwnSession, WhichSession};
+use cloakroom_web::{GuardRejection, User, redirect};
+
+use super::pages::{Pages, csrf_token};
+use super::view::{Answer, Request, post, safe};
+use crate::error::PageError;
+use crate::templates::context::{SessionRow, Sessions};
+
+pub(super) async fn list(pages: Arc<Pages>, request: Request, user: User) -> Answer {
+    if let Err(answer) = safe(&request.ctx) {
+        return Ok(answer);
+    }
+    let rows = own(&request, &user).await?;
+    let rows = rows.into_iter().map(|row| {
+        let current = row.which == WhichSession::Current;
+        SessionRow::new(row.public_id(), current, row.expire_date, String::new())
+    });
+    let token = csrf_token(&request.ctx).await?;
+    let page = Sessions { rows: rows.collect(), csrf_token: token.clone() };
+    pages.page_of(&request.ctx, &user, Some(&token), &page)
+}
+
+pub(super) async fn revoke(pages: Arc<Pages>, request: Request, user: User) -> Answer {
+    if let Err(answer) = post(&request.ctx) {
+        return Ok(answer);
+    }
+    let wanted = request.form.get("id").unwrap_or_default();
+    let rows = own(&request, &user).await?;
+    if wanted == "others" {
+        for row in rows.iter().filter(|row| row.which == WhichSession::Other) {
+            request.ctx.sessions().end(&row.key).await?;
+        }
+        return Ok(redirect(&pages.urls.sessions));
+    }
+    let Some(row) = rows.iter().find(|row| row.public_id() == wanted) else {
+        return Err(GuardRejection::NotFound.into());
+    };
+    end(&pages, &request, row).await
+}
+
+async fn end(pages: &Pages, request: &Request, row: &OwnSession) -> Result<Response, PageError> {
+    match row.which {
+        WhichSession::Current => {
+            request.ctx.auth().logout().await?;
+            Ok(redirect(&request.ctx.config().urls.login_url))
+        }
+        WhichSession::Other => {
+            request.ctx.sessions().end(&row.key).await?;
+            Ok(redirect(&pages.urls.sessions))
+        }
+    }
+}
+
+async fn own(request: &Request, user: &User) -> Result<Vec<OwnSession>, PageError> {
+    let session = request.ctx.session().await?;
+    let key = session.key();
+    Ok(request.ctx.auth_service().own_sessions(request.ctx.sessions(), user, key.as_ref()).await?)
+}
