@@ -47,7 +47,6 @@ impl Auth {
     ///
     /// Defaults are Django's: its list of hashers, the four validators of `startproject`, `ModelBackend`, three days for
     /// reset links.
-    #[must_use]
     pub fn builder(db: Database, keys: SecretKeys) -> AuthBuilder {
         AuthBuilder {
             db,

@@ -1,33 +1,12 @@
 //! Events and the log (L01, L03, L04, R30–R32).
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use cloakroom_auth::{Authenticated, Credentials};
 
-use crate::site::{Site, secret};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(buf)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::site::{Site, logged, secret};
 
 /// L01, L03, L04: one line an event, with who and what came of it; no secret; control characters escaped.
 #[tokio::test]
 async fn each_event_is_one_clean_record() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-
     let site = Site::new().await;
     site.user("alice").await;
     let evil = "eve\n2026-01-01 INFO forged\u{1b}[31m";
@@ -41,7 +20,7 @@ async fn each_event_is_one_clean_record() {
     let key = site.save(&session).await;
     site.auth.logout(&session, Some(alice.user())).await.unwrap();
 
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = logged();
     let lines: Vec<_> = text.lines().filter(|l| l.contains("cloakroom::auth")).collect();
     assert_eq!(lines.len(), 4, "{text}");
     assert!(lines[0].contains("user_created") && lines[0].contains("alice"));

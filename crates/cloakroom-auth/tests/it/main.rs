@@ -1,5 +1,7 @@
 //! The service over a real database, and Django's vectors about it.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, outside of test functions")]
+
 mod accounts;
 mod authenticate;
 mod events;

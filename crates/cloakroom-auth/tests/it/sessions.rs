@@ -149,6 +149,9 @@ async fn the_new_hash_is_for_the_one_who_is_signed_in() {
     assert_eq!(who(&site, &site.save(&session).await).await.unwrap(), "alice");
 }
 
+/// What a session put together by hand holds.
+type Forged = Vec<(&'static str, Value)>;
+
 /// Puts a session together by hand.
 async fn forged(site: &Site, values: &[(&'static str, Value)]) -> Session {
     let session = site.session(None).await;
@@ -167,23 +170,23 @@ async fn every_anonymous_session_has_one_reason() {
     let hash = Value::from(site.auth.session_auth_hash(&alice));
     let (id, model) = ((ID, id), (BACKEND, Value::from(MODEL)));
     let gone = (ID, Value::from("9999"));
-    let cases: &[(&[(&'static str, Value)], Anonymous, bool)] = &[
-        (&[("cart", Value::from(1))], Anonymous::NotSignedIn, false),
-        (&[id.clone()], Anonymous::NotSignedIn, false),
-        (&[id.clone(), (BACKEND, Value::from("example.Gone"))], Anonymous::BackendUnknown, false),
-        (&[id.clone(), (BACKEND, Value::from(5))], Anonymous::BackendUnknown, false),
-        (&[gone, model.clone(), (HASH, hash.clone())], Anonymous::UserGone, false),
-        (&[(ID, Value::from("99999999999999999999")), model.clone()], Anonymous::UserGone, false),
-        (&[(ID, Value::None), model.clone()], Anonymous::UserGone, false),
-        (&[id.clone(), model.clone()], Anonymous::HashMissing, true),
-        (&[id.clone(), model.clone(), (HASH, Value::from(""))], Anonymous::HashMissing, true),
-        (&[id.clone(), model.clone(), (HASH, Value::from("0".repeat(64)))], Anonymous::HashMismatch, true),
-        (&[id.clone(), model.clone(), (HASH, Value::from(7))], Anonymous::HashMismatch, true),
+    let cases: [(Forged, Anonymous, bool); 11] = [
+        (vec![("cart", Value::from(1))], Anonymous::NotSignedIn, false),
+        (vec![id.clone()], Anonymous::NotSignedIn, false),
+        (vec![id.clone(), (BACKEND, Value::from("example.Gone"))], Anonymous::BackendUnknown, false),
+        (vec![id.clone(), (BACKEND, Value::from(5))], Anonymous::BackendUnknown, false),
+        (vec![gone, model.clone(), (HASH, hash.clone())], Anonymous::UserGone, false),
+        (vec![(ID, Value::from("99999999999999999999")), model.clone()], Anonymous::UserGone, false),
+        (vec![(ID, Value::None), model.clone()], Anonymous::UserGone, false),
+        (vec![id.clone(), model.clone()], Anonymous::HashMissing, true),
+        (vec![id.clone(), model.clone(), (HASH, Value::from(""))], Anonymous::HashMissing, true),
+        (vec![id.clone(), model.clone(), (HASH, Value::from("0".repeat(64)))], Anonymous::HashMismatch, true),
+        (vec![id.clone(), model.clone(), (HASH, Value::from(7))], Anonymous::HashMismatch, true),
     ];
     for (values, reason, flushed) in cases {
-        let session = forged(&site, values).await;
-        assert_eq!(site.auth.get_user(&session).await.unwrap().reason(), Some(*reason), "{values:?}");
-        assert_eq!(session.key().is_none(), *flushed, "{values:?}");
+        let session = forged(&site, &values).await;
+        assert_eq!(site.auth.get_user(&session).await.unwrap().reason(), Some(reason), "{values:?}");
+        assert_eq!(session.key().is_none(), flushed, "{values:?}");
     }
     assert_eq!(who(&site, "unknown-key").await, Err(Anonymous::NoSession));
     let nobody = site.auth.get_user(&site.session(None).await).await.unwrap();

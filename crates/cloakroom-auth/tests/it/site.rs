@@ -1,7 +1,9 @@
 //! A site for tests: an empty database with Django's tables, cheap hashers, a clock that stands still.
 
+use std::cell::RefCell;
+use std::io;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use cloakroom_auth::events::AuthEvent;
 use cloakroom_auth::lane::LaneConfig;
@@ -46,6 +48,7 @@ impl Site {
         keys: SecretKeys,
         configure: impl FnOnce(AuthBuilder) -> AuthBuilder,
     ) -> Self {
+        record_logs();
         let clock = Arc::new(FrozenClock::at(T0));
         let events = Arc::new(Mutex::new(Vec::new()));
         let (seen, clock_) = (Arc::clone(&events), Arc::clone(&clock));
@@ -92,6 +95,37 @@ impl Site {
 
     pub(crate) fn take_events(&self) -> Vec<AuthEvent> {
         std::mem::take(&mut *self.events.lock().unwrap())
+    }
+}
+
+thread_local! {
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps each thread's log apart. One subscriber for all tests: a scoped one misses records while other threads
+/// meet the same call site for the first time.
+fn record_logs() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(|| ThreadLog).finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+}
+
+/// What this thread has logged so far.
+pub(crate) fn logged() -> String {
+    LOG.with_borrow(|log| String::from_utf8(log.clone()).unwrap())
+}
+
+struct ThreadLog;
+
+impl io::Write for ThreadLog {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        LOG.with_borrow_mut(|log| log.write(buf))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
