@@ -40,8 +40,10 @@ pub struct Guard {
 enum Test {
     LoggedIn,
     Permissions(Vec<String>),
-    User(Arc<dyn Fn(Option<&User>) -> bool + Send + Sync>),
+    User(Arc<UserTest>),
 }
+
+type UserTest = dyn Fn(Option<&User>) -> bool + Send + Sync;
 
 /// What becomes of somebody who may not pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! The layer, its extractors and guards, in a router in process, on a database of their own.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, outside of test functions")]
+
 mod browser;
 mod csrf;
 mod csrf_requests;
