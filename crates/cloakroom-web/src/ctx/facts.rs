@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, OriginalUri};
 use cloakroom_core::cookies::header_text as cookie_text;
-use cloakroom_core::hosts::{DisallowedHost, Host, HostFacts, Scheme};
+use cloakroom_core::hosts::{DisallowedHost, Forwarded, Host, HostFacts, Scheme};
 use cloakroom_core::urls::decode_path;
 use http::header::{COOKIE, HOST};
 use http::request::Parts;
@@ -110,8 +110,9 @@ pub(crate) fn with_host_facts<R>(
         Some(Cow::Borrowed(authority.as_str()))
     };
     let host = header_text(headers, HOST.as_str()).or_else(authority);
-    let forwarded_host = header_text(headers, "x-forwarded-host");
-    let forwarded_port = header_text(headers, "x-forwarded-port");
+    let trusted = |rule: Forwarded, name| (rule == Forwarded::Trust).then(|| header_text(headers, name)).flatten();
+    let forwarded_host = trusted(config.hosts.forwarded_host, "x-forwarded-host");
+    let forwarded_port = trusted(config.hosts.forwarded_port, "x-forwarded-port");
     let local = parts.extensions.get::<Connection>().and_then(|c| c.local);
     let port = local.map(|l| l.port()).or(config.server_port);
     let mut digits = [0; 5];

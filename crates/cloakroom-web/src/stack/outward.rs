@@ -55,6 +55,9 @@ pub(super) enum Leave {
 /// The steps that wait for nothing.
 pub(super) fn leave(ctx: &Ctx, headers: &AnswerHeaders, route: Route, by: Step, mut response: Response) -> Leave {
     if by >= Step::Handler {
+        if route == Route::NotFound && response.status() == StatusCode::NOT_FOUND {
+            tracing::warn!(target: "django.request", path = ?ctx.path(), "Not Found");
+        }
         if !response.headers().contains_key(X_FRAME_OPTIONS)
             && response.extensions().get::<XFrameOptionsExempt>().is_none()
             && let Some(value) = &headers.frames

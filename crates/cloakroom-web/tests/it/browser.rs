@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use axum::routing::post;
+use cloakroom_auth::backends::BackendKind;
 use cloakroom_auth::lane::LaneConfig;
 use cloakroom_auth::{Auth, Created, Credentials, NewAccount};
 use cloakroom_cache::Cache;
@@ -43,16 +44,26 @@ impl Site {
 
     /// Sessions in the database.
     pub(crate) async fn with(config: SessionConfig) -> Self {
-        Self::make(config, |db, keys, age| AnyEngine::Db(DbEngine::new(db, TextCodec::new(keys), age))).await
+        Self::make(config, vec![BackendKind::model()], in_database).await
+    }
+
+    /// Sessions in the database, and these back ends.
+    pub(crate) async fn with_backends(backends: Vec<BackendKind>) -> Self {
+        Self::make(SessionConfig::default(), backends, in_database).await
     }
 
     /// Sessions in memory.
     pub(crate) async fn in_memory() -> Self {
         let cache = Arc::new(Cache::memory());
-        Self::make(SessionConfig::default(), |_, _, age| AnyEngine::Cache(CacheEngine::new(cache, age))).await
+        let engine = |_, _: &SecretKeys, age| AnyEngine::Cache(CacheEngine::new(cache, age));
+        Self::make(SessionConfig::default(), vec![BackendKind::model()], engine).await
     }
 
-    async fn make(config: SessionConfig, engine: impl FnOnce(Database, &SecretKeys, i64) -> AnyEngine) -> Self {
+    async fn make(
+        config: SessionConfig,
+        backends: Vec<BackendKind>,
+        engine: impl FnOnce(Database, &SecretKeys, i64) -> AnyEngine,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/db.sqlite3", folder.path().display());
         let db = Database::open(&DatabaseUrl::parse(&url).unwrap(), Options::default()).await.unwrap();
@@ -66,6 +77,7 @@ impl Site {
             .with_clock(clock.clone())
             .with_hashers(HasherSet::new(vec![md5]).unwrap())
             .with_lane_config(lane)
+            .with_backends(backends)
             .build()
             .unwrap();
         let engine = engine(db.clone(), &keys, config.age_secs);
@@ -97,6 +109,10 @@ impl Site {
         let session = self.sessions.open(Some(key));
         session.exists_self().await.unwrap()
     }
+}
+
+fn in_database(db: Database, keys: &SecretKeys, age: i64) -> AnyEngine {
+    AnyEngine::Db(DbEngine::new(db, TextCodec::new(keys), age))
 }
 
 /// Django's settings for the host `site.example`.
