@@ -10,6 +10,7 @@ mod emails;
 mod expiry;
 mod hashers;
 mod headers;
+mod legacy_session;
 mod properties;
 mod redirects;
 mod reset_tokens;

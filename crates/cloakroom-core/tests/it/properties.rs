@@ -1,7 +1,8 @@
 //! What holds for every value: round trips, and no panic whatever comes in.
 
 use cloakroom_core::clock::Timestamp;
-use cloakroom_core::codec::json::{Style, dumps, dumps_with, loads, loads_latin1};
+use cloakroom_core::codec::json::{self, Style, dumps, dumps_with, loads, loads_latin1};
+use cloakroom_core::codec::pickle;
 use cloakroom_core::codec::session::{SESSION_STORE_SALT, SessionCodec};
 use cloakroom_core::pydatetime::DateTime;
 use cloakroom_core::secret::{SecretKey, SecretKeys};
@@ -9,7 +10,7 @@ use cloakroom_core::signing::{
     Compression, MaxAge, Signer, TimestampSigner, b62_decode, b62_encode, b64_decode, b64_encode, decode_payload,
 };
 use cloakroom_core::tokens::{base36_decode, base36_encode, uid_decode, uid_decode_int, uid_encode};
-use cloakroom_core::value::{Text, Value};
+use cloakroom_core::value::{Dict, Text, Value};
 use proptest::prelude::*;
 
 fn keys() -> SecretKeys {
@@ -41,6 +42,32 @@ fn value() -> impl Strategy<Value = Value> {
             prop::collection::vec((text(), inner), 0..6).prop_map(|items| Value::Dict(items.into_iter().collect())),
         ]
     })
+}
+
+/// Opcodes with their arguments, so that a row of them goes on for a while.
+fn opcode() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::sample::select(b"(012N)]}teudalsbR\x81\x85\x86\x87\x88\x8f\x90\x91\x93\x94".to_vec())
+            .prop_map(|b| vec![b]),
+        any::<u8>().prop_map(|n| vec![b'K', n]),
+        (0_u8..8).prop_map(|n| vec![b'h', n]),
+        (0_u8..8).prop_map(|n| vec![b'q', n]),
+        prop::sample::select(vec![
+            "datetime",
+            "timedelta",
+            "timezone",
+            "date",
+            "int",
+            "uuid",
+            "UUID",
+            "builtins",
+            "set"
+        ])
+        .prop_map(|s| [&[0x8c, s.len() as u8], s.as_bytes()].concat()),
+        prop::sample::select(vec!["cdatetime\ndate\n", "cuuid\nUUID\n", "cbuiltins\nset\n", "cpytz\nUTC\n"])
+            .prop_map(|s| s.as_bytes().to_vec()),
+        prop::collection::vec(any::<u8>(), 0..12).prop_map(|b| [&[b'C', b.len() as u8], &*b].concat()),
+    ]
 }
 
 proptest! {
@@ -118,6 +145,21 @@ proptest! {
     }
 
     #[test]
+    fn pickles_round_trip(value in value()) {
+        prop_assert_eq!(&pickle::loads(&pickle::dumps(&value).unwrap()).unwrap(), &value);
+    }
+
+    /// S36: damage is refused or read as something else, and never worse.
+    #[test]
+    fn no_damaged_pickle_panics(value in value(), at: prop::sample::Index, with: u8, ops in prop::collection::vec(opcode(), 0..60)) {
+        let mut bytes = pickle::dumps(&value).unwrap();
+        let at = at.index(bytes.len());
+        bytes[at] = with;
+        let _ = pickle::loads(&bytes);
+        let _ = pickle::loads(&[ops.concat(), b".".to_vec()].concat());
+    }
+
+    #[test]
     fn nothing_that_comes_in_panics(text: String, bytes: Vec<u8>, near in "[-0-9:.,TWZ+é{}\\[\\]\"\\\\u_=/ ]{0,40}") {
         for text in [&*text, &*near] {
             let _ = loads(text);
@@ -130,6 +172,7 @@ proptest! {
             prop_assert!(SessionCodec::new(&keys(), SESSION_STORE_SALT).decode(text).problem.is_some());
         }
         let _ = loads_latin1(&bytes);
+        let _ = pickle::loads(&bytes);
         // Behind a good signature, where only key holders come.
         let signer = TimestampSigner::new(&keys(), SESSION_STORE_SALT);
         let inside = signer.sign(&format!(".{}", b64_encode(&bytes)), Timestamp::UNIX_EPOCH);
@@ -137,4 +180,19 @@ proptest! {
         let signed = Signer::new(&keys(), SESSION_STORE_SALT).sign(&near);
         let _ = signer.loads(&signed, Timestamp::UNIX_EPOCH, None);
     }
+}
+
+/// The deepest values that are read or written leave most of a server thread's two megabytes free.
+#[test]
+fn the_deepest_values_fit_the_stack() {
+    let check = || {
+        let json = "[".repeat(json::MAX_DEPTH) + &"]".repeat(json::MAX_DEPTH);
+        let value = loads(&json).unwrap();
+        assert_eq!(value.clone(), value);
+        assert_eq!(dumps(&value).unwrap(), json);
+        let inside = |d, _| Dict::from_iter([(Text::from("a"), Value::Dict(d))]);
+        let value = Value::Dict((1..pickle::MAX_DEPTH).fold(Dict::new(), inside));
+        assert_eq!(pickle::loads(&pickle::dumps(&value).unwrap()).unwrap(), value);
+    };
+    std::thread::Builder::new().stack_size(1 << 20).spawn(check).unwrap().join().unwrap();
 }
