@@ -15,6 +15,7 @@ pub mod hashers;
 pub mod headers;
 pub mod hosts;
 pub mod keys;
+pub mod messages;
 pub mod models;
 pub mod names;
 pub mod pydatetime;

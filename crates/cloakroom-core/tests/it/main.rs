@@ -11,6 +11,7 @@ mod expiry;
 mod hashers;
 mod headers;
 mod legacy_session;
+mod messages;
 mod properties;
 mod redirects;
 mod reset_tokens;
