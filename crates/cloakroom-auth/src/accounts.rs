@@ -171,6 +171,15 @@ impl Auth {
         })
     }
 
+    /// Whether anybody may do everything: a new site has no such user.
+    ///
+    /// # Errors
+    ///
+    /// When the database gives no answer.
+    pub async fn has_superuser(&self) -> Result<bool, AuthError> {
+        Ok(users::has_superuser(self.db()).await?)
+    }
+
     /// Makes an account (A20). Neither name nor password is judged here: forms do that, by [`validate_password`] and the
     /// rules of names.
     ///

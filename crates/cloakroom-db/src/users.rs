@@ -282,6 +282,17 @@ pub async fn count(db: &Database) -> Result<u64, DbError> {
     }
 }
 
+/// Whether any user may do everything.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn has_superuser(db: &Database) -> Result<bool, DbError> {
+    match db.backend() {
+        Backend::Sqlite(s) => s.read_much(sqlite::users::has_superuser).await,
+    }
+}
+
 /// Returns up to `limit` users in the order of their keys, those after `after`. Ask again with the last key until fewer
 /// than `limit` come.
 ///

@@ -3,7 +3,10 @@
 pub mod accounts;
 pub mod assets;
 mod error;
+mod error_pages;
+pub mod home;
 pub mod mail;
 pub mod templates;
 
 pub use self::error::{PageError, not_found};
+pub use self::error_pages::{ErrorPages, ErrorPagesFuture, ErrorPagesService};

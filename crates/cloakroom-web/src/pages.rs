@@ -52,7 +52,20 @@ pub(crate) fn csrf_failure(reason: Option<&str>) -> Response {
     )
 }
 
+/// What an error page says, in the answer's extensions: a layer outside may say it in the site's own layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorText {
+    /// The heading.
+    pub title: Box<str>,
+    /// A sentence or two; it says nothing of reasons (L05).
+    pub text: Box<str>,
+    /// The reason, for developers alone: only under `DEBUG`.
+    pub detail: Option<Box<str>>,
+}
+
 fn page(status: StatusCode, title: &str, text: &str, detail: Option<&str>) -> Response {
+    let said = ErrorText { title: title.into(), text: text.into(), detail: detail.map(Into::into) };
     let detail = detail.map(|d| format!("<p><code>{}</code></p>\n", escape(d))).unwrap_or_default();
     let body = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -62,6 +75,7 @@ fn page(status: StatusCode, title: &str, text: &str, detail: Option<&str>) -> Re
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response.extensions_mut().insert(said);
     response
 }
 

@@ -90,6 +90,7 @@ pub(super) mod user {
     pub(in crate::sqlite) const EXISTS_USERNAME_IEXACT: &str =
         r"SELECT 1 FROM auth_user WHERE username LIKE ?1 ESCAPE '\' LIMIT 1";
     pub(in crate::sqlite) const COUNT: &str = "SELECT COUNT(*) FROM auth_user";
+    pub(in crate::sqlite) const HAS_SUPERUSER: &str = "SELECT EXISTS (SELECT 1 FROM auth_user WHERE is_superuser)";
     pub(in crate::sqlite) const CREATE: &str = "INSERT INTO auth_user \
         (password, last_login, is_superuser, username, first_name, last_name, email, is_staff, is_active, date_joined) \
         VALUES (?1, NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";

@@ -117,6 +117,10 @@ pub(crate) fn count(c: &Connection) -> Result<u64, Fault> {
     Ok(count.unsigned_abs())
 }
 
+pub(crate) fn has_superuser(c: &Connection) -> Result<bool, Fault> {
+    Ok(c.prepare_cached(user::HAS_SUPERUSER)?.query_row([], |row| row.get(0))?)
+}
+
 pub(crate) fn list(c: &Connection, after: Option<&UserId>, limit: usize) -> Result<Vec<User>, Fault> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     match after {

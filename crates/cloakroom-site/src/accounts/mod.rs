@@ -19,13 +19,13 @@ mod change;
 mod delete;
 mod login;
 mod logout;
-mod pages;
+pub(crate) mod pages;
 mod profile;
 mod reset;
 mod sessions;
 mod signup;
 mod update;
-mod view;
+pub(crate) mod view;
 
 use std::sync::Arc;
 
@@ -39,6 +39,7 @@ use self::pages::Pages;
 pub use self::pages::{AfterReset, WhileSignedIn};
 use self::view::{append_slash, signed_in, view};
 use crate::assets;
+use crate::error_pages::ErrorPages;
 use crate::templates::Templates;
 use crate::templates::context::Urls;
 
@@ -103,6 +104,16 @@ impl Accounts {
     fn change(mut self, change: impl FnOnce(&mut Pages)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
+    }
+
+    pub(crate) const fn pages(&self) -> &Arc<Pages> {
+        &self.0
+    }
+
+    /// A layer that says what went wrong in the layout of these pages. Put it outside of
+    /// [`CloakroomLayer`](cloakroom_web::CloakroomLayer).
+    pub fn error_pages(&self) -> ErrorPages {
+        ErrorPages::new(self.clone())
     }
 
     /// Where the pages are.

@@ -13,8 +13,8 @@ use cloakroom_web::{Ctx, User};
 use super::view::{Answer, Request};
 use crate::assets;
 use crate::error::PageError;
-use crate::templates::Templates;
 use crate::templates::context::{Layout, Nav, Page, Site, Urls};
+use crate::templates::{TemplateError, Templates};
 
 /// What the log-in page does for those who are signed in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Pages {
     }
 
     /// A page for everybody. It does not ask who looks at it.
-    pub(super) fn page<P: Page>(&self, ctx: &Ctx, page: &P) -> Answer {
+    pub(crate) fn page<P: Page>(&self, ctx: &Ctx, page: &P) -> Answer {
         self.render(ctx, None, page)
     }
 
@@ -78,6 +78,17 @@ impl Pages {
     }
 
     fn render<P: Page>(&self, ctx: &Ctx, nav: Option<Nav<'_>>, page: &P) -> Answer {
+        let mut response = Response::new(Body::from(self.html(nav, page)?));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        if let Ok(policy) = HeaderValue::from_str(&self.content_security_policy(ctx)) {
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        Ok(response)
+    }
+
+    /// A page's text in the site's layout.
+    pub(crate) fn html<P: Page>(&self, nav: Option<Nav<'_>>, page: &P) -> Result<String, TemplateError> {
         let site = Site {
             name: &self.name,
             lang: "en",
@@ -85,14 +96,7 @@ impl Pages {
             icon: assets::icon_path(),
             home: "/",
         };
-        let html = self.templates.page(&Layout { site, urls: &self.urls, nav }, page)?;
-        let mut response = Response::new(Body::from(html));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        if let Ok(policy) = HeaderValue::from_str(&self.content_security_policy(ctx)) {
-            headers.insert(CONTENT_SECURITY_POLICY, policy);
-        }
-        Ok(response)
+        self.templates.page(&Layout { site, urls: &self.urls, nav }, page)
     }
 
     /// Nothing but the stylesheet and the icon (H01). Browsers hold redirects after a form against `form-action` too, so

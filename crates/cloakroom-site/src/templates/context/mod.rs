@@ -320,6 +320,8 @@ pub struct ErrorPage {
     pub title: String,
     /// What to tell people; no reasons (L05).
     pub text: String,
+    /// The reason, for developers alone; empty unless `DEBUG` is on.
+    pub detail: String,
 }
 
 impl Page for ErrorPage {

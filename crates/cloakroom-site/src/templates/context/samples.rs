@@ -87,8 +87,9 @@ fn public_pages(all: &mut Gallery<'_>) {
     all.add("-wrong", &anonymous, &signup(&wrong));
 
     for (status, title) in [(403, "Forbidden"), (404, "Not found"), (503, "Back in a moment")] {
-        let page =
-            ErrorPage { status, title: title.to_owned(), text: "There is no such page on this site.".to_owned() };
+        let text = "There is no such page on this site.".to_owned();
+        let detail = if status == 403 { NASTY.to_owned() } else { String::new() };
+        let page = ErrorPage { status, title: title.to_owned(), text, detail };
         all.add(&format!("-{status}"), &anonymous, &page);
     }
 }
