@@ -11,7 +11,6 @@ use super::field::Field;
 /// Fields, empty or bound to what was sent.
 ///
 /// See the [module docs](super) for an example.
-#[must_use]
 #[derive(Clone)]
 pub struct Form {
     fields: Vec<Field>,
@@ -35,12 +34,14 @@ enum State {
 
 impl Form {
     /// An empty form, for a first visit.
+    #[must_use]
     pub fn plain(fields: Vec<Field>) -> Self {
         let slots = vec![Slot::default(); fields.len()];
         Self { fields, slots, state: State::Plain, errors: FormErrors::new() }
     }
 
     /// A form bound to what was sent, cleaned. `get` gives the last value sent under a name.
+    #[must_use]
     pub fn bind(fields: Vec<Field>, get: impl Fn(&str) -> Option<String>) -> Self {
         let mut form = Self { state: State::Bound, ..Self::plain(fields) };
         for (field, slot) in form.fields.iter().zip(&mut form.slots) {
@@ -58,6 +59,7 @@ impl Form {
     }
 
     /// Sets what a field shows before anything is sent.
+    #[must_use]
     pub fn initial(mut self, name: &str, value: impl Into<String>) -> Self {
         if let Some(slot) = self.index(name).and_then(|i| self.slots.get_mut(i)) {
             slot.initial = Some(value.into());
