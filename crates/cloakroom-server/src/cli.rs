@@ -1,0 +1,177 @@
+//! The command line: names and options as Django's where Django has them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Accounts, sessions and logins as Django has them.
+#[derive(Debug, Parser)]
+#[command(name = "cloakroom", version, styles = STYLES, disable_help_subcommand = true, after_help = "\
+Settings have Django's names: lower case in cloakroom.toml, CLOAKROOM_<NAME> in the environment.
+
+Examples:
+  cloakroom                                        serve on http://127.0.0.1:8000 with db.sqlite3
+  CLOAKROOM_ACCOUNTS_PREFIX=/ cloakroom serve      account pages at the root
+  cloakroom createsuperuser                        asks for name, e-mail and password
+  cloakroom check --deploy                         what to change before the site goes public")]
+pub struct Cli {
+    /// Read settings from FILE in place of cloakroom.toml
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+
+    /// Never use colours
+    #[arg(long, global = true)]
+    pub no_color: bool,
+
+    /// What to do; `serve` if nothing is said
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+#[non_exhaustive]
+pub enum Command {
+    /// Serve the account pages
+    Serve(ServeArgs),
+    /// Make or update Django's tables
+    Migrate(MigrateArgs),
+    /// Make an account that may do everything
+    Createsuperuser(CreateSuperuserArgs),
+    /// Change the password of an account
+    Changepassword(ChangePasswordArgs),
+    /// Delete expired sessions
+    Clearsessions(ClearSessionsArgs),
+    /// Check settings, database and templates
+    Check(CheckArgs),
+}
+
+/// Options of `serve`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  cloakroom serve
+  cloakroom serve --addr 0.0.0.0:8080
+  cloakroom serve --addr 127.0.0.1:0               any free port; the line that is printed names it")]
+pub struct ServeArgs {
+    /// Listen on this address and port
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8000")]
+    pub addr: SocketAddr,
+}
+
+impl Default for ServeArgs {
+    fn default() -> Self {
+        Self { addr: SocketAddr::from(([127, 0, 0, 1], 8000)) }
+    }
+}
+
+/// Options that every command of Django's has.
+#[derive(Args, Clone, Debug)]
+pub struct CommonArgs {
+    /// The database to use; there is one
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = ["default"])]
+    pub database: String,
+
+    /// How much to print: 0 nothing but errors, 1 results, 2 and 3 details
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=3))]
+    pub verbosity: u8,
+}
+
+/// Options of `migrate`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  cloakroom migrate
+  cloakroom migrate --plan                         say what would be done
+  cloakroom migrate --check                        exit 1 if something would be done")]
+pub struct MigrateArgs {
+    /// Only say what would be done
+    #[arg(long)]
+    pub plan: bool,
+
+    /// Exit 1 if something would be done; do nothing
+    #[arg(long)]
+    pub check: bool,
+
+    /// Options that every command has
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// Options of `createsuperuser` (A160, A161).
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Without --noinput it asks for what is missing. With it, options win over DJANGO_SUPERUSER_USERNAME and
+DJANGO_SUPERUSER_EMAIL; the password comes from DJANGO_SUPERUSER_PASSWORD, and without that nobody can sign in by password.
+
+Examples:
+  cloakroom createsuperuser
+  DJANGO_SUPERUSER_PASSWORD=… cloakroom createsuperuser --noinput --username root --email root@example.com")]
+pub struct CreateSuperuserArgs {
+    /// The name to sign in with
+    #[arg(long)]
+    pub username: Option<String>,
+
+    /// The e-mail address; may be empty
+    #[arg(long)]
+    pub email: Option<String>,
+
+    /// Ask nothing
+    #[arg(long, visible_alias = "no-input", action = ArgAction::SetTrue)]
+    pub noinput: bool,
+
+    /// Options that every command has
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// Options of `changepassword` (A162).
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  cloakroom changepassword alice
+  cloakroom changepassword                         the account named as the system user")]
+pub struct ChangePasswordArgs {
+    /// Whose password; the system user's name if nothing is said
+    pub username: Option<String>,
+
+    /// Options that every command has
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// Options of `clearsessions` (S59).
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  cloakroom clearsessions                          once a day, from cron")]
+pub struct ClearSessionsArgs {
+    /// Options that every command has
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// Options of `check`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  cloakroom check
+  cloakroom check --deploy                         also what a public site should change
+  cloakroom check --templates                      render every template from sample data")]
+pub struct CheckArgs {
+    /// Also check what a public site should change
+    #[arg(long)]
+    pub deploy: bool,
+
+    /// Render every template from sample data
+    #[arg(long)]
+    pub templates: bool,
+}
