@@ -1,3 +1,64 @@
-//! The cloakroom server and command line.
+//! The `cloakroom` server and command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use cloakroom::settings::{RawSettings, Settings};
+use cloakroom_server::cli::{Cli, Command, ServeArgs};
+use cloakroom_server::commands::{self, CommandError, Environment};
+use cloakroom_server::telemetry;
+use cloakroom_server::terminal::{Console, Terminal as _};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.no_color {
+        anstream::ColorChoice::Never.write_global();
+    }
+    telemetry::start();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return fail(&CommandError::Io(e)),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => fail(&e),
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), CommandError> {
+    let environment = Environment::of_process();
+    let settings = Settings::parse(&RawSettings::read(cli.config.as_deref(), environment.iter())?)?;
+    let mut console = Console;
+    match cli.command.unwrap_or_else(|| Command::Serve(ServeArgs::default())) {
+        Command::Serve(args) => commands::serve::run(settings, &args, &mut console).await,
+        Command::Migrate(args) => commands::migrate::run(&commands::open(settings).await?, &args, &mut console).await,
+        Command::Createsuperuser(args) => {
+            let site = commands::open_migrated(settings).await?;
+            commands::createsuperuser::run(&site, &args, &environment, &mut console).await
+        }
+        Command::Changepassword(args) => {
+            let site = commands::open_migrated(settings).await?;
+            commands::changepassword::run(&site, &args, &environment, &mut console).await
+        }
+        Command::Clearsessions(args) => {
+            commands::clearsessions::run(&commands::open_migrated(settings).await?, &args, &mut console).await
+        }
+        Command::Check(args) => commands::check::run(&commands::open(settings).await?, &args, &mut console).await,
+        _ => Err(CommandError::Said("this command is not built in".into())),
+    }
+}
+
+fn fail(error: &CommandError) -> ExitCode {
+    // One line: each cause that says something new, in order.
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(e) = cause {
+        let more = e.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = e.source();
+    }
+    Console.complain(&format!("error: {}", text.replace('\n', " ")));
+    ExitCode::from(error.exit_code())
+}

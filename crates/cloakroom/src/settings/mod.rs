@@ -18,6 +18,7 @@
 //! # Ok::<(), cloakroom::settings::SettingsError>(())
 //! ```
 
+pub mod checks;
 mod error;
 mod names;
 mod read;

@@ -82,6 +82,12 @@ impl RawSettings {
         self.put(name, value.into(), Origin::Code)
     }
 
+    /// Whether a setting was given.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&(Value, Origin)> {
         self.0.get(name)
     }

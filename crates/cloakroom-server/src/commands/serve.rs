@@ -1,0 +1,51 @@
+//! `cloakroom serve`: the site on a socket.
+
+use cloakroom::db::{migrations, users};
+use cloakroom::settings::{SecretKeySource, Settings};
+use cloakroom::{Cloakroom, end_signal};
+use cloakroom_site::setup::SetupLink;
+use tokio::net::TcpListener;
+
+use super::CommandError;
+use crate::cli::ServeArgs;
+use crate::terminal::Terminal;
+
+/// Serves until SIGTERM or SIGINT, then lets requests in flight end.
+///
+/// The address is taken before anything is written, so a taken port leaves the folder as it was.
+///
+/// # Errors
+///
+/// Settings, address, key file or database, each with what to do.
+pub async fn run(settings: Settings, args: &ServeArgs, terminal: &mut dyn Terminal) -> Result<(), CommandError> {
+    let listen = |source| CommandError::Listen { addr: args.addr, source };
+    let listener = TcpListener::bind(args.addr).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let site = Cloakroom::builder().settings(settings).build().await?;
+    migrations::migrate(site.db(), site.clock().now(), &mut |step| tracing::info!("migrate: {step}")).await?;
+
+    let setup = match users::any_superuser(site.db()).await? {
+        true => None,
+        false => Some(SetupLink::new(&site)),
+    };
+    let url = format!("http://{address}");
+    terminal.say(&format!("\x1b[1mCloakroom\x1b[0m serves {url}/  (Ctrl-C ends it)"));
+    if site.secret_key_source() == SecretKeySource::NewFile {
+        terminal.say(&format!(
+            "A secret key was made in {}; keep it, and give it to nobody.",
+            site.settings().secret_key_file
+        ));
+    }
+    if let Some(link) = &setup {
+        terminal.say(&format!(
+            "Nobody can administer this site yet. Make the first superuser here, within an hour, once:\n  \
+             \x1b[36m{url}{}\x1b[0m\nor run `cloakroom createsuperuser`.",
+            link.path()
+        ));
+    }
+    let app = cloakroom_site::server(&site, setup);
+    cloakroom::serve(listener, app, end_signal()).await;
+    site.close().await;
+    terminal.say("Ended.");
+    Ok(())
+}
