@@ -1,0 +1,201 @@
+//! From settings to the parts that they describe, one function a part.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom_auth::backends::BackendKind;
+use cloakroom_cache::Cache;
+use cloakroom_core::cookies::{CookieSpec, SameSite};
+use cloakroom_core::csrf::{FetchMetadata, Policy, PolicySettings, SecretStore};
+use cloakroom_core::hashers::{DjangoVersion, HasherSet};
+use cloakroom_core::headers::{FrameOptions, Hsts, SecurityHeaders, SslRedirect, referrer_policy};
+use cloakroom_core::hosts::{AllowedHosts, Forwarded, HostRules, ProxySslHeader};
+use cloakroom_core::secret::SecretKeys;
+use cloakroom_core::validators::{self, PasswordValidator};
+use cloakroom_db::Database;
+use cloakroom_sessions::engines::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, SignedCookiesEngine};
+use cloakroom_sessions::{AnyEngine, CookieCodec, CookieEnd, DeadCookie, SavePolicy, SessionConfig, TextCodec};
+use cloakroom_web::{CsrfConfig, Debug, LoginUrls, SecurityConfig, WebConfig};
+
+use crate::error::BuildError;
+use crate::settings::Settings;
+
+/// Who is served where `ALLOWED_HOSTS` was not set: the names that Django serves under DEBUG (C44).
+const LOOPBACK_NAMES: [&str; 3] = [".localhost", "127.0.0.1", "[::1]"];
+
+pub(crate) fn web_config(s: &Settings) -> Result<WebConfig, BuildError> {
+    let config = WebConfig {
+        csrf: csrf_config(s)?,
+        security: security_config(s)?,
+        urls: LoginUrls {
+            login_url: s.login_url.clone(),
+            login_redirect_url: s.login_redirect_url.clone(),
+            logout_redirect_url: s.logout_redirect_url.clone(),
+        },
+        debug: if s.debug { Debug::On } else { Debug::Off },
+        ..WebConfig::default()
+    };
+    Ok(config)
+}
+
+pub(crate) fn session_config(s: &Settings) -> Result<SessionConfig, BuildError> {
+    let cookie = CookieSpec {
+        domain: s.session_cookie_domain.clone(),
+        path: s.session_cookie_path.clone(),
+        secure: s.session_cookie_secure,
+        http_only: s.session_cookie_httponly,
+        same_site: same_site("SESSION_COOKIE_SAMESITE", s.session_cookie_samesite.as_deref())?,
+        ..CookieSpec::new(s.session_cookie_name.clone())
+    };
+    check_cookie("SESSION_COOKIE_NAME", &cookie)?;
+    Ok(SessionConfig {
+        age_secs: s.session_cookie_age,
+        cookie_end: if s.session_expire_at_browser_close { CookieEnd::WithBrowser } else { CookieEnd::AfterAge },
+        save: if s.session_save_every_request { SavePolicy::EveryRequest } else { SavePolicy::WhenModified },
+        dead_cookie: DeadCookie::Delete,
+        cookie,
+    })
+}
+
+pub(crate) fn hashers(s: &Settings) -> Result<HasherSet, BuildError> {
+    Ok(HasherSet::from_settings(&s.password_hashers, DjangoVersion::default(), None)?)
+}
+
+pub(crate) fn validators(s: &Settings) -> Result<Vec<Box<dyn PasswordValidator>>, BuildError> {
+    let entries = s.auth_password_validators.iter().map(|v| (v.name.as_str(), &v.options));
+    Ok(validators::from_settings(entries)?)
+}
+
+pub(crate) fn backends(s: &Settings) -> Result<Vec<BackendKind>, BuildError> {
+    let parse = |name: &String| {
+        BackendKind::parse(name).ok_or_else(|| BuildError::UnknownBackend { name: name.clone() })
+    };
+    s.authentication_backends.iter().map(parse).collect()
+}
+
+pub(crate) fn cache(s: &Settings) -> Result<Arc<Cache>, BuildError> {
+    match s.cache_url.expose().split_once("://") {
+        Some(("memory", _)) => Ok(Arc::new(Cache::memory())),
+        Some((scheme, _)) => Err(BuildError::CacheUrl { scheme: scheme.into() }),
+        None => Err(BuildError::CacheUrl { scheme: "(none)".into() }),
+    }
+}
+
+/// The folder of the file engine must be there before anything is written.
+pub(crate) fn check_session_folder(s: &Settings) -> Result<(), BuildError> {
+    if s.session_engine != "file" {
+        return Ok(());
+    }
+    let path = session_folder(s);
+    match std::fs::metadata(&path) {
+        Ok(m) if m.is_dir() => Ok(()),
+        Ok(_) => Err(BuildError::SessionFolder { path, source: std::io::ErrorKind::NotADirectory.into() }),
+        Err(source) => Err(BuildError::SessionFolder { path, source }),
+    }
+}
+
+pub(crate) fn engine(
+    s: &Settings,
+    keys: &SecretKeys,
+    db: &Database,
+    cache: Arc<Cache>,
+) -> Result<AnyEngine, BuildError> {
+    let age = s.session_cookie_age;
+    let on_db = || DbEngine::new(db.clone(), TextCodec::new(keys), age);
+    Ok(match s.session_engine.as_str() {
+        "cache" => AnyEngine::Cache(CacheEngine::new(cache, age)),
+        "cached_db" => AnyEngine::CachedDb(CachedDbEngine::new(on_db(), cache, age)),
+        "file" => {
+            let path = session_folder(s);
+            let made = FileEngine::new(&path, &s.session_cookie_name, TextCodec::new(keys), age);
+            AnyEngine::File(made.map_err(|source| BuildError::SessionFolder { path, source })?)
+        }
+        "signed_cookies" => AnyEngine::SignedCookies(SignedCookiesEngine::new(CookieCodec::new(keys), age)),
+        _ => AnyEngine::Db(on_db()),
+    })
+}
+
+pub(crate) fn reset_timeout(s: &Settings) -> Duration {
+    Duration::from_secs(u64::try_from(s.password_reset_timeout).unwrap_or(0))
+}
+
+fn session_folder(s: &Settings) -> PathBuf {
+    s.session_file_path.as_ref().map_or_else(std::env::temp_dir, PathBuf::from)
+}
+
+fn csrf_config(s: &Settings) -> Result<CsrfConfig, BuildError> {
+    let store = if s.csrf_use_sessions { SecretStore::Session } else { SecretStore::Cookie };
+    let domain = if s.csrf_use_sessions { &s.session_cookie_domain } else { &s.csrf_cookie_domain };
+    let policy = Policy::new(&PolicySettings {
+        trusted_origins: &s.csrf_trusted_origins,
+        cookie_domain: domain.as_deref(),
+        store,
+        header_name: &s.csrf_header_name,
+        fetch_metadata: FetchMetadata::Ignore,
+    })?;
+    let cookie = CookieSpec {
+        domain: s.csrf_cookie_domain.clone(),
+        path: s.csrf_cookie_path.clone(),
+        secure: s.csrf_cookie_secure,
+        http_only: s.csrf_cookie_httponly,
+        same_site: same_site("CSRF_COOKIE_SAMESITE", s.csrf_cookie_samesite.as_deref())?,
+        ..CookieSpec::new(s.csrf_cookie_name.clone())
+    };
+    check_cookie("CSRF_COOKIE_NAME", &cookie)?;
+    Ok(CsrfConfig { policy, cookie, age_secs: s.csrf_cookie_age })
+}
+
+fn security_config(s: &Settings) -> Result<SecurityConfig, BuildError> {
+    let proxy_ssl_header = match &s.secure_proxy_ssl_header {
+        None => None,
+        Some((name, value)) => {
+            Some(ProxySslHeader::new(name, value).ok_or_else(|| BuildError::ProxyHeader { name: name.clone() })?)
+        }
+    };
+    let allowed = match &s.allowed_hosts {
+        None => AllowedHosts::new(LOOPBACK_NAMES),
+        Some(names) if s.debug => AllowedHosts::for_debug(names),
+        Some(names) => AllowedHosts::new(names),
+    };
+    let forwarded = |used| if used { Forwarded::Use } else { Forwarded::Ignore };
+    let hsts = Hsts {
+        seconds: s.secure_hsts_seconds,
+        include_subdomains: s.secure_hsts_include_subdomains,
+        preload: s.secure_hsts_preload,
+    };
+    let ssl_redirect = match s.secure_ssl_redirect {
+        true => Some(SslRedirect::new(s.secure_ssl_host.as_deref(), &s.secure_redirect_exempt)?),
+        false => None,
+    };
+    Ok(SecurityConfig {
+        hosts: HostRules {
+            allowed,
+            forwarded_host: forwarded(s.use_x_forwarded_host),
+            forwarded_port: forwarded(s.use_x_forwarded_port),
+            proxy_ssl_header,
+        },
+        ssl_redirect,
+        headers: SecurityHeaders {
+            hsts: (s.secure_hsts_seconds != 0).then_some(hsts),
+            content_type_nosniff: s.secure_content_type_nosniff,
+            referrer_policy: s
+                .secure_referrer_policy
+                .as_ref()
+                .and_then(|policies| referrer_policy(policies.iter().map(String::as_str))),
+            cross_origin_opener_policy: s.secure_cross_origin_opener_policy.clone(),
+            frame_options: FrameOptions::new(&s.x_frame_options),
+        },
+        ..SecurityConfig::default()
+    })
+}
+
+fn same_site(setting: &'static str, value: Option<&str>) -> Result<Option<SameSite>, BuildError> {
+    value.map(SameSite::parse).transpose().map_err(|source| BuildError::Cookie { setting, source })
+}
+
+/// A name that no cookie can have would fail at each answer.
+fn check_cookie(setting: &'static str, cookie: &CookieSpec) -> Result<(), BuildError> {
+    let written = cookie.set("x").to_header_value(cloakroom_core::clock::Timestamp::UNIX_EPOCH);
+    written.map(drop).map_err(|source| BuildError::Cookie { setting, source })
+}

@@ -1,0 +1,238 @@
+//! [`Cloakroom`]: the parts of a site, put together from settings.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use cloakroom_auth::Auth;
+use cloakroom_core::clock::{Clock, FrozenClock, SystemClock};
+use cloakroom_core::random::{OsRandom, Random};
+use cloakroom_core::secret::SecretKeys;
+use cloakroom_db::{Database, DatabaseUrl, Options, migrations};
+use cloakroom_sessions::Sessions;
+use cloakroom_web::{CloakroomLayer, WebConfig};
+use tokio::net::TcpListener;
+
+use crate::build;
+use crate::error::{BuildError, ServeError};
+use crate::serve::{end_signal, serve};
+use crate::settings::{RawSettings, SecretKeySource, Settings};
+
+/// A site's database, sessions, accounts and layer. Clones share them.
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use cloakroom::prelude::*;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let cloakroom = Cloakroom::from_env().await?;
+/// let app = Router::new()
+///     .route("/", get(|user: Option<User>| async move { user.map_or("nobody".into(), |u| u.username.clone()) }))
+///     .layer(cloakroom.layer());
+/// cloakroom.serve(app).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Cloakroom(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    keys: SecretKeys,
+    key_source: SecretKeySource,
+    db: Database,
+    sessions: Sessions,
+    auth: Auth,
+    web: WebConfig,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl Cloakroom {
+    /// The address that [`serve`](Self::serve) listens on unless `ADDR` is set in the environment.
+    pub const DEFAULT_ADDR: &str = "127.0.0.1:8000";
+
+    /// Reads `cloakroom.toml` and the environment, opens the database and makes Django's tables if they are missing.
+    ///
+    /// # Errors
+    ///
+    /// Wrong settings, or a database that cannot be opened; each says what to do.
+    pub async fn from_env() -> Result<Self, BuildError> {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let settings = Settings::parse(&RawSettings::read(None, variables)?)?;
+        let site = Self::builder().settings(settings).build().await?;
+        migrations::migrate(site.db(), site.clock().now(), &mut |step| tracing::info!("migrate: {step:?}")).await?;
+        Ok(site)
+    }
+
+    /// Puts a site together from parts of one's own.
+    pub fn builder() -> CloakroomBuilder {
+        CloakroomBuilder::default()
+    }
+
+    /// The whole stack in the right order, for [`Router::layer`]: security headers, sessions, CSRF protection, users.
+    #[must_use]
+    pub fn layer(&self) -> CloakroomLayer {
+        CloakroomLayer::new(self.0.web.clone(), self.0.sessions.clone(), self.0.auth.clone())
+            .with_clock(Arc::clone(&self.0.clock))
+            .with_random(Arc::clone(&self.0.random))
+    }
+
+    /// Serves `app` on `ADDR` (default [`DEFAULT_ADDR`](Self::DEFAULT_ADDR)) until SIGTERM or SIGINT, then lets requests
+    /// in flight end.
+    ///
+    /// # Errors
+    ///
+    /// An address that is none, or that cannot be listened on.
+    pub async fn serve(&self, app: Router) -> Result<(), ServeError> {
+        let text = std::env::var("ADDR").unwrap_or_else(|_| Self::DEFAULT_ADDR.into());
+        let addr: SocketAddr = text.parse().map_err(|_| ServeError::Address { text })?;
+        let listener = TcpListener::bind(addr).await.map_err(|source| ServeError::Listen { addr, source })?;
+        tracing::info!("serving http://{addr}/");
+        serve(listener, app, end_signal()).await;
+        self.close().await;
+        Ok(())
+    }
+
+    /// Waits for writes that are under way and closes the database.
+    pub async fn close(&self) {
+        self.0.db.close().await;
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The secret keys.
+    #[must_use]
+    pub fn secret_keys(&self) -> &SecretKeys {
+        &self.0.keys
+    }
+
+    /// Where the secret key came from.
+    #[must_use]
+    pub fn secret_key_source(&self) -> SecretKeySource {
+        self.0.key_source
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn db(&self) -> &Database {
+        &self.0.db
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    /// The service for accounts.
+    #[must_use]
+    pub fn auth(&self) -> &Auth {
+        &self.0.auth
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// The source of chance.
+    #[must_use]
+    pub fn random(&self) -> &Arc<dyn Random> {
+        &self.0.random
+    }
+}
+
+impl fmt::Debug for Cloakroom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cloakroom").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+/// Puts a [`Cloakroom`] together.
+#[derive(Debug, Default)]
+#[must_use = "call build"]
+pub struct CloakroomBuilder {
+    settings: Option<Settings>,
+    clock: Option<Arc<dyn Clock>>,
+    random: Option<Arc<dyn Random>>,
+    db: Option<Database>,
+}
+
+impl CloakroomBuilder {
+    /// Takes these settings; Django's defaults if none are given.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
+    /// Tells the time by this clock.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Draws chance from this source.
+    pub fn random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = Some(random);
+        self
+    }
+
+    /// Uses this database in place of the one that `DATABASE_URL` names.
+    pub fn database(mut self, db: Database) -> Self {
+        self.db = Some(db);
+        self
+    }
+
+    /// Opens what is not open yet. What can be wrong without the disk being written is checked first.
+    ///
+    /// # Errors
+    ///
+    /// Wrong settings, or a database that cannot be opened; each says what to do.
+    pub async fn build(self) -> Result<Cloakroom, BuildError> {
+        let settings = self.settings.unwrap_or_default();
+        let random = self.random.unwrap_or_else(|| Arc::new(OsRandom));
+        let clock = self.clock.unwrap_or_else(|| match settings.time_freeze {
+            Some(at) => Arc::new(FrozenClock::at(at)),
+            None => Arc::new(SystemClock),
+        });
+        let web = build::web_config(&settings)?;
+        let session_config = build::session_config(&settings)?;
+        let hashers = build::hashers(&settings)?;
+        let validators = build::validators(&settings)?;
+        let backends = build::backends(&settings)?;
+        let cache = build::cache(&settings)?;
+        build::check_session_folder(&settings)?;
+        let known_key = settings.secret_key.is_some() || Path::new(&settings.secret_key_file).exists();
+        if known_key {
+            settings.secret_keys(&*random)?;
+        }
+        let db = match self.db {
+            Some(db) => db,
+            None => {
+                let url = DatabaseUrl::parse(settings.database_url.expose()).map_err(BuildError::DatabaseUrl)?;
+                Database::open(&url, Options::default()).await?
+            }
+        };
+        let (keys, key_source) = settings.secret_keys(&*random)?;
+        let engine = build::engine(&settings, &keys, &db, cache)?;
+        let sessions = Sessions::new(engine, session_config, Arc::clone(&clock), Arc::clone(&random));
+        let auth = Auth::builder(db.clone(), keys.clone())
+            .with_hashers(hashers)
+            .with_validators(validators)
+            .with_backends(backends)
+            .with_clock(Arc::clone(&clock))
+            .with_random(Arc::clone(&random))
+            .with_reset_timeout(build::reset_timeout(&settings))
+            .build()?;
+        Ok(Cloakroom(Arc::new(Inner { settings, keys, key_source, db, sessions, auth, web, clock, random })))
+    }
+}
