@@ -6,10 +6,18 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use self::file::{Case, File, Verdict};
+pub(crate) use self::file::{Case, File, Verdict};
+
+/// How a file is checked.
+enum Suite {
+    /// Case by case.
+    Each(fn(&Case<'_>) -> Result<(), String>),
+    /// As a whole, where cases need what others say.
+    Whole(fn(&File) -> Vec<Verdict>),
+}
 
 /// The files and who checks them.
-const SUITES: &[(&str, fn(&File) -> Vec<Verdict>)] = &[];
+const SUITES: &[(&str, Suite)] = &[];
 
 /// Files of a folder that hold no cases of their own: they belong to another file's suite.
 const COMPANIONS: &[&str] = &["fixture.json"];
@@ -61,7 +69,10 @@ fn check_file(path: &Path, name: &str) -> Vec<Verdict> {
     };
     match File::read(path) {
         Ok(file) => {
-            let verdicts = suite(&file);
+            let verdicts = match suite {
+                Suite::Each(check) => file.each(check),
+                Suite::Whole(check) => check(&file),
+            };
             if verdicts.is_empty() { vec![Verdict::failed(name, "the file has no case")] } else { verdicts }
         }
         Err(problem) => vec![Verdict::failed(name, &problem)],

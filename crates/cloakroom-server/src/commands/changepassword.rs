@@ -3,7 +3,9 @@
 use std::io;
 
 use cloakroom::Cloakroom;
+use cloakroom::auth::PasswordSet;
 use cloakroom::core::secret::Secret;
+use cloakroom::core::validators::UserFacts;
 use cloakroom::db::users;
 
 use super::{CommandError, Environment};
@@ -25,7 +27,7 @@ pub async fn run(
     terminal: &mut dyn Terminal,
 ) -> Result<(), CommandError> {
     let username = args.username.clone().unwrap_or_else(|| environment.system_user().to_owned());
-    let Some(user) = users::by_username(site.db(), &username).await? else {
+    let Some(mut user) = users::by_username(site.db(), &username).await? else {
         return Err(CommandError::Said(format!("user '{username}' does not exist")));
     };
     terminal.say(&format!("Changing password for user '{username}'"));
@@ -37,9 +39,12 @@ pub async fn run(
             continue;
         }
         let password = Secret::new(first);
-        let problems = site.auth().validate_password(&password, Some(&user));
+        let problems = site.auth().validate_password(&password, Some(&UserFacts::from(&user)));
         if problems.is_empty() {
-            site.auth().set_password(&user, &password).await?;
+            match site.auth().set_password(&mut user, &password).await? {
+                PasswordSet::Yes => {}
+                other => return Err(CommandError::Said(format!("the password was not changed: {other:?}"))),
+            }
             if args.common.verbosity >= 1 {
                 terminal.say(&format!("Password changed successfully for user '{username}'"));
             }

@@ -16,7 +16,7 @@ use crate::terminal::Terminal;
 pub async fn run(site: &Cloakroom, args: &CheckArgs, terminal: &mut dyn Terminal) -> Result<(), CommandError> {
     let mut findings = Vec::new();
     match migrations::status(site.db()).await? {
-        Status::UpToDate => {}
+        Status::Ready => {}
         _ => findings.push(Finding::error(
             "cloakroom.E020",
             "the database lacks Django's tables",

@@ -3,9 +3,11 @@
 use std::io;
 
 use cloakroom::Cloakroom;
+use cloakroom::auth::{Created, NewAccount, NotCreated};
 use cloakroom::core::emails::validate_email;
 use cloakroom::core::names::{UsernameRule, default_system_username, model_username_errors};
 use cloakroom::core::secret::Secret;
+use cloakroom::core::validators::UserFacts;
 use cloakroom::db::users;
 
 use super::{CommandError, Environment};
@@ -14,6 +16,7 @@ use crate::terminal::Terminal;
 
 const MAX_USERNAME_CHARS: usize = 150;
 const MAX_EMAIL_CHARS: usize = 254;
+const TAKEN: &str = "That username is already taken.";
 
 /// Makes a superuser, asking for what is missing unless `--noinput` is given.
 ///
@@ -42,7 +45,15 @@ pub async fn run(
             other => other?,
         }
     };
-    site.auth().create_superuser(&account.username, &account.email, account.password).await?;
+    let mut new = NewAccount::new(account.username).with_email(account.email);
+    if let Some(password) = account.password {
+        new = new.with_password(password);
+    }
+    match site.auth().create_superuser(new).await? {
+        Created::Yes(_) => {}
+        Created::No(NotCreated::UsernameTaken) => return Err(CommandError::Said(TAKEN.into())),
+        Created::No(why) => return Err(CommandError::Said(format!("the account was not made: {}", why.django_name()))),
+    }
     if args.common.verbosity >= 1 {
         terminal.say("Superuser created successfully.");
     }
@@ -110,7 +121,8 @@ async fn asking(
             continue;
         }
         let password = Secret::new(first);
-        let problems = site.auth().validate_new_password(&password, &username, &email);
+        let facts = UserFacts::new().with("username", "username", &username).with("email", "email address", &email);
+        let problems = site.auth().validate_password(&password, Some(&facts));
         if problems.is_empty() {
             break password;
         }
@@ -168,7 +180,7 @@ async fn username_problem(site: &Cloakroom, username: &str) -> Result<Option<Str
         return Ok(Some("Username cannot be blank.".into()));
     }
     if users::exists_username(site.db(), username).await? {
-        return Ok(Some("That username is already taken.".into()));
+        return Ok(Some(TAKEN.into()));
     }
     let said = model_username_errors(username, UsernameRule::Unicode, MAX_USERNAME_CHARS).into_iter().map(|code| {
         match code {

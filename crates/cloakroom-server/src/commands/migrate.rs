@@ -14,18 +14,26 @@ use crate::terminal::Terminal;
 /// A database that cannot be written, or whose tables are of a Django that is not known here.
 pub async fn run(site: &Cloakroom, args: &MigrateArgs, terminal: &mut dyn Terminal) -> Result<(), CommandError> {
     let status = migrations::status(site.db()).await?;
-    let pending = !matches!(status, Status::UpToDate);
+    let pending = !matches!(status, Status::Ready);
     if args.plan || args.check {
-        terminal.say(if pending { "Planned: make Django's tables." } else { "Nothing to do." });
+        match &status {
+            Status::Pending { migrations, rows } => {
+                for migration in migrations {
+                    terminal.say(&format!("  {}.{}", migration.app, migration.name));
+                }
+                terminal.say(&format!("Planned: {} migrations, {rows} rows of permissions.", migrations.len()));
+            }
+            _ => terminal.say("No planned migration operations."),
+        }
         return match args.check && pending {
             true => Err(CommandError::Said("the database is not up to date; run `cloakroom migrate`".into())),
             false => Ok(()),
         };
     }
     let loud = args.common.verbosity >= 1;
-    migrations::migrate(site.db(), site.clock().now(), &mut |step: MigrationStep<'_>| {
+    migrations::migrate(site.db(), site.clock().now(), &mut |step: MigrationStep| {
         if loud {
-            terminal.say(&format!("  {step}"));
+            terminal.say(&format!("  {}", describe(step)));
         }
     })
     .await?;
@@ -33,4 +41,14 @@ pub async fn run(site: &Cloakroom, args: &MigrateArgs, terminal: &mut dyn Termin
         terminal.say(if pending { "\x1b[32mDone.\x1b[0m" } else { "No migrations to apply." });
     }
     Ok(())
+}
+
+/// A step as a line for people.
+pub(super) fn describe(step: MigrationStep) -> String {
+    match step {
+        MigrationStep::Applied(m) => format!("Applied {}.{}", m.app, m.name),
+        MigrationStep::ContentType { app_label, model } => format!("Content type {app_label}.{model}"),
+        MigrationStep::Permissions { app_label, model, made } => format!("{made} permissions of {app_label}.{model}"),
+        other => format!("{other:?}"),
+    }
 }

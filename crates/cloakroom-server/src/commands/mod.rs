@@ -134,7 +134,7 @@ pub async fn open(settings: Settings) -> Result<Cloakroom, CommandError> {
 pub async fn open_migrated(settings: Settings) -> Result<Cloakroom, CommandError> {
     let site = open(settings).await?;
     match migrations::status(site.db()).await? {
-        Status::UpToDate => Ok(site),
+        Status::Ready => Ok(site),
         _ => Err(CommandError::Said("the database lacks Django's tables; run `cloakroom migrate` first".into())),
     }
 }

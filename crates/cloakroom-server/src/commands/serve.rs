@@ -22,7 +22,9 @@ pub async fn run(settings: Settings, args: &ServeArgs, terminal: &mut dyn Termin
     let listener = TcpListener::bind(args.addr).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     let site = Cloakroom::builder().settings(settings).build().await?;
-    migrations::migrate(site.db(), site.clock().now(), &mut |step| tracing::info!("migrate: {step}")).await?;
+    migrations::migrate(site.db(), site.clock().now(), &mut |step| {
+        tracing::info!("{}", super::migrate::describe(step));
+    }).await?;
 
     let setup = match users::any_superuser(site.db()).await? {
         true => None,
