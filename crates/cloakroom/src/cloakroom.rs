@@ -76,9 +76,13 @@ impl Cloakroom {
     /// The whole stack in the right order, for [`Router::layer`]: security headers, sessions, CSRF protection, users.
     #[must_use]
     pub fn layer(&self) -> CloakroomLayer {
-        CloakroomLayer::new(self.0.web.clone(), self.0.sessions.clone(), self.0.auth.clone())
-            .with_clock(Arc::clone(&self.0.clock))
-            .with_random(Arc::clone(&self.0.random))
+        CloakroomLayer::with_sources(
+            self.0.web.clone(),
+            self.0.sessions.clone(),
+            self.0.auth.clone(),
+            Arc::clone(&self.0.clock),
+            Arc::clone(&self.0.random),
+        )
     }
 
     /// Serves `app` on `ADDR` (default [`DEFAULT_ADDR`](Self::DEFAULT_ADDR)) until SIGTERM or SIGINT, then lets requests
