@@ -168,7 +168,7 @@ fn on_data(session: &Session, op: Op) -> Outcome {
             return Ok(match session.get_expiry_age()? {
                 ExpiryAge::Int(n) => Value::Int(n),
                 ExpiryAge::Float(f) => Value::Float(f),
-                ExpiryAge::True => Value::Bool(true),
+                ExpiryAge::Bool(b) => Value::Bool(b),
                 ExpiryAge::Other(value) => value,
             });
         }
@@ -221,6 +221,10 @@ impl From<SessionError> for Raised {
 
 impl From<ExpiryError> for Raised {
     fn from(error: ExpiryError) -> Self {
-        Self(error.django_name())
+        Self(match error {
+            ExpiryError::NoTime => "ValueError",
+            ExpiryError::Overflow => "OverflowError",
+            _ => "TypeError",
+        })
     }
 }
