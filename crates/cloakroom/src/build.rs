@@ -14,12 +14,12 @@ use cloakroom_core::hosts::{AllowedHosts, Forwarded, HostRules, ProxySslHeader};
 use cloakroom_core::secret::SecretKeys;
 use cloakroom_core::validators::{self, PasswordValidator};
 use cloakroom_db::Database;
-use cloakroom_sessions::engines::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, SignedCookiesEngine};
+use cloakroom_sessions::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, SignedCookiesEngine};
 use cloakroom_sessions::{AnyEngine, CookieCodec, CookieEnd, DeadCookie, SavePolicy, SessionConfig, TextCodec};
 use cloakroom_web::{CsrfConfig, Debug, LoginUrls, SecurityConfig, WebConfig};
 
 use crate::error::BuildError;
-use crate::settings::Settings;
+use crate::settings::{Settings, ValidatorSetting};
 
 /// Who is served where `ALLOWED_HOSTS` was not set: the names that Django serves under DEBUG (C44).
 const LOOPBACK_NAMES: [&str; 3] = [".localhost", "127.0.0.1", "[::1]"];
@@ -63,8 +63,8 @@ pub(crate) fn hashers(s: &Settings) -> Result<HasherSet, BuildError> {
 }
 
 pub(crate) fn validators(s: &Settings) -> Result<Vec<Box<dyn PasswordValidator>>, BuildError> {
-    let entries = s.auth_password_validators.iter().map(|v| (v.name.as_str(), &v.options));
-    Ok(validators::from_settings(entries)?)
+    let make = |v: &ValidatorSetting| validators::from_setting(&v.name, &v.options, &|path| std::fs::read(path));
+    Ok(s.auth_password_validators.iter().map(make).collect::<Result<_, _>>()?)
 }
 
 pub(crate) fn backends(s: &Settings) -> Result<Vec<BackendKind>, BuildError> {
@@ -158,7 +158,7 @@ fn security_config(s: &Settings) -> Result<SecurityConfig, BuildError> {
         Some(names) if s.debug => AllowedHosts::for_debug(names),
         Some(names) => AllowedHosts::new(names),
     };
-    let forwarded = |used| if used { Forwarded::Use } else { Forwarded::Ignore };
+    let forwarded = |used| if used { Forwarded::Trust } else { Forwarded::Ignore };
     let hsts = Hsts {
         seconds: s.secure_hsts_seconds,
         include_subdomains: s.secure_hsts_include_subdomains,

@@ -6,7 +6,8 @@ use axum::body::Bytes;
 use axum::response::Response;
 use cloakroom::auth::events::Activity;
 use cloakroom::auth::permissions::Source;
-use cloakroom::auth::{AuthError, Authenticated, BackendChoice, Checked, Created, Credentials, NewAccount, PasswordSet};
+use cloakroom::auth::{AuthError, Authenticated, BackendChoice, Created, Credentials, NewAccount, PasswordSet};
+use cloakroom::core::hashers::Checked;
 use cloakroom::core::models::User;
 use cloakroom::core::secret::Secret;
 use cloakroom::core::value::{Text, Value};
@@ -66,8 +67,7 @@ async fn perform(ctx: &Ctx, op: Op) -> Outcome {
         "login" => {
             let [u] = op.take()?;
             let user = Arc::new(find(ctx, &u).await?);
-            let first = ctx.auth_service().backends().first().map_or("", |b| b.path()).to_owned();
-            auth.login_without_proof(&user, BackendChoice::Path(&first)).await?;
+            auth.login_without_proof(&user, BackendChoice::First).await?;
         }
         "login_password" => {
             let [u, p] = op.take()?;
@@ -149,7 +149,7 @@ async fn perform(ctx: &Ctx, op: Op) -> Outcome {
             let [u, p] = op.take()?;
             let holder = Holder::User(find(ctx, &u).await?.id);
             return match ctx.auth_service().grant(&holder, text(&p)?).await? {
-                Granted::NoSuchPermission => Err(Raised("DoesNotExist")),
+                Granted::Unknown => Err(Raised("DoesNotExist")),
                 _ => Ok(Value::None),
             };
         }

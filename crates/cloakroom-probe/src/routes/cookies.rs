@@ -120,8 +120,8 @@ fn text(value: &Value) -> Result<&str, Raised> {
 impl From<CookieError> for Raised {
     fn from(error: CookieError) -> Self {
         Self(match error {
-            CookieError::BothExpiries | CookieError::SameSite(_) => "ValueError",
-            _ => "CookieError",
+            CookieError::Name | CookieError::Attribute => "CookieError",
+            _ => "ValueError",
         })
     }
 }
