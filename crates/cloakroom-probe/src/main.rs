@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use cloakroom::db::migrations;
 use cloakroom::settings::{RawSettings, Settings};
 use cloakroom::{Cloakroom, end_signal};
+use cloakroom_site::prelude::*;
 use tokio::net::TcpListener;
 
 /// Answers like the reference site, for the differential runner.
@@ -75,7 +76,9 @@ async fn serve(addr: SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
     let settings = Settings::parse(&RawSettings::read(None, variables)?)?;
     let site = Cloakroom::builder().settings(settings).build().await?;
     migrations::migrate(site.db(), site.clock().now(), &mut |_| {}).await?;
-    let app = cloakroom_site::routes(&site).merge(routes::router()).layer(routes::exempt(site.layer()));
+    let accounts = site.account_pages()?;
+    let routes = cloakroom_site::routes(&accounts, None).merge(routes::router());
+    let app = cloakroom_site::finish(routes, &accounts, routes::exempt(site.layer()));
     writeln!(std::io::stdout(), "listening on http://{address}")?;
     cloakroom::serve(listener, app, end_signal()).await;
     site.close().await;

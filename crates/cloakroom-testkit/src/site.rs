@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use cloakroom::Cloakroom;
+use cloakroom::auth::{Created, NewAccount};
 use cloakroom::core::clock::{Clock, FrozenClock, SystemClock, Timestamp};
-use cloakroom::core::secret::Secret;
 use cloakroom::db::migrations;
 use cloakroom::settings::{RawSettings, Settings};
+use cloakroom_site::prelude::*;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -88,9 +89,11 @@ impl TestSite {
     ///
     /// When the name is taken or the database fails.
     pub async fn user(&self, name: &str) {
-        let password = Secret::new(format!("{name}-pass-9Z"));
-        let email = format!("{name}@site.example");
-        self.cloakroom.auth().create_user(name, &email, Some(password)).await.expect("the account can be made");
+        let account = NewAccount::new(name)
+            .with_email(format!("{name}@site.example"))
+            .with_password(format!("{name}-pass-9Z"));
+        let made = self.cloakroom.auth().create_user(account).await.expect("the database works");
+        assert!(matches!(made, Created::Yes(_)), "the account can be made");
     }
 
     /// How many sessions the table holds.
@@ -172,7 +175,8 @@ impl TestSiteBuilder {
         let settings = Settings::parse(&self.raw).expect("valid settings");
         let cloakroom = Cloakroom::builder().settings(settings).clock(shared).build().await.expect("a site");
         migrations::migrate(cloakroom.db(), cloakroom.clock().now(), &mut |_| {}).await.expect("the tables");
-        let app = cloakroom_site::server(&cloakroom, None);
+        let accounts = cloakroom.account_pages().expect("the account pages");
+        let app = cloakroom_site::server(&cloakroom, &accounts, None);
         TestSite { cloakroom, app, clock, folder, served: None }
     }
 

@@ -1,8 +1,11 @@
 //! `cloakroom check`: what would fail later, told now; with `--deploy` also what a public site should change (A171).
 
+use std::path::Path;
+
 use cloakroom::Cloakroom;
 use cloakroom::db::migrations::{self, Status};
 use cloakroom::settings::checks::{self, Finding};
+use cloakroom_site::templates::{Templates, check_templates};
 
 use super::CommandError;
 use crate::cli::CheckArgs;
@@ -24,8 +27,13 @@ pub async fn run(site: &Cloakroom, args: &CheckArgs, terminal: &mut dyn Terminal
         )),
     }
     if args.templates {
-        for problem in cloakroom_site::check_templates(site.settings().templates_dir.as_deref().map(AsRef::as_ref)) {
-            findings.push(Finding::error("cloakroom.E021", &problem, "mend the template"));
+        let templates = Templates::load(site.settings().templates_dir.as_deref().map(Path::new));
+        let problems = match &templates {
+            Ok(templates) => check_templates(templates),
+            Err(_) => Vec::new(),
+        };
+        for problem in problems.iter().chain(templates.as_ref().err()) {
+            findings.push(Finding::error("cloakroom.E021", &problem.to_string(), "mend the template"));
         }
     }
     if args.deploy {

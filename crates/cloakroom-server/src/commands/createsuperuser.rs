@@ -52,7 +52,10 @@ pub async fn run(
     match site.auth().create_superuser(new).await? {
         Created::Yes(_) => {}
         Created::No(NotCreated::UsernameTaken) => return Err(CommandError::Said(TAKEN.into())),
-        Created::No(why) => return Err(CommandError::Said(format!("the account was not made: {}", why.django_name()))),
+        other => {
+            let why = if let Created::No(why) = other { why.django_name() } else { "" };
+            return Err(CommandError::Said(format!("the account was not made: {why}")));
+        }
     }
     if args.common.verbosity >= 1 {
         terminal.say("Superuser created successfully.");

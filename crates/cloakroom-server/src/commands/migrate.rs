@@ -31,12 +31,11 @@ pub async fn run(site: &Cloakroom, args: &MigrateArgs, terminal: &mut dyn Termin
         };
     }
     let loud = args.common.verbosity >= 1;
-    migrations::migrate(site.db(), site.clock().now(), &mut |step: MigrationStep| {
-        if loud {
-            terminal.say(&format!("  {}", describe(step)));
-        }
-    })
-    .await?;
+    let mut steps = Vec::new();
+    migrations::migrate(site.db(), site.clock().now(), &mut |step| steps.push(step)).await?;
+    for step in steps.into_iter().filter(|_| loud) {
+        terminal.say(&format!("  {}", describe(step)));
+    }
     if loud {
         terminal.say(if pending { "\x1b[32mDone.\x1b[0m" } else { "No migrations to apply." });
     }

@@ -14,9 +14,10 @@ use std::net::SocketAddr;
 use cloakroom::auth::AuthError;
 use cloakroom::db::DbError;
 use cloakroom::db::migrations::{self, Status};
-use cloakroom::sessions::EngineError;
+use cloakroom::sessions::SessionError;
 use cloakroom::settings::{Settings, SettingsError};
 use cloakroom::{BuildError, Cloakroom};
+use cloakroom_site::SiteError;
 
 /// Why a command failed, in one line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +37,10 @@ pub enum CommandError {
     Auth(#[from] AuthError),
     /// Sessions could not be read or changed.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Session(#[from] SessionError),
+    /// The pages cannot be made.
+    #[error(transparent)]
+    Site(#[from] SiteError),
     /// The address cannot be listened on.
     #[error("{addr} cannot be listened on: {source}; choose another by --addr, such as --addr 127.0.0.1:0 for any free port")]
     Listen {

@@ -1,8 +1,9 @@
 //! `cloakroom serve`: the site on a socket.
 
-use cloakroom::db::{migrations, users};
+use cloakroom::db::migrations;
 use cloakroom::settings::{SecretKeySource, Settings};
 use cloakroom::{Cloakroom, end_signal};
+use cloakroom_site::prelude::*;
 use cloakroom_site::setup::SetupLink;
 use tokio::net::TcpListener;
 
@@ -22,13 +23,14 @@ pub async fn run(settings: Settings, args: &ServeArgs, terminal: &mut dyn Termin
     let listener = TcpListener::bind(args.addr).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     let site = Cloakroom::builder().settings(settings).build().await?;
+    let accounts = site.account_pages()?;
     migrations::migrate(site.db(), site.clock().now(), &mut |step| {
         tracing::info!("{}", super::migrate::describe(step));
     }).await?;
 
-    let setup = match users::any_superuser(site.db()).await? {
+    let setup = match site.auth().has_superuser().await? {
         true => None,
-        false => Some(SetupLink::new(&site)),
+        false => Some(SetupLink::new(&accounts, &**site.random(), site.clock().now())),
     };
     let url = format!("http://{address}");
     terminal.say(&format!("\x1b[1mCloakroom\x1b[0m serves {url}/  (Ctrl-C ends it)"));
@@ -45,7 +47,7 @@ pub async fn run(settings: Settings, args: &ServeArgs, terminal: &mut dyn Termin
             link.path()
         ));
     }
-    let app = cloakroom_site::server(&site, setup);
+    let app = cloakroom_site::server(&site, &accounts, setup.as_ref());
     cloakroom::serve(listener, app, end_signal()).await;
     site.close().await;
     terminal.say("Ended.");

@@ -31,7 +31,7 @@ async fn submit(page: &Client, fields: &[(&str, &str)]) {
 async fn press(page: &Client, form: &str) {
     let mark = "document.documentElement.dataset.left = '1'";
     page.execute(mark, vec![]).await.unwrap();
-    page.find(Locator::Css(&format!("{form} button[type='submit']"))).await.unwrap().click().await.unwrap();
+    page.find(Locator::Css(&format!("{form} button"))).await.unwrap().click().await.unwrap();
     page.wait().for_element(Locator::Css("html:not([data-left])")).await.unwrap();
 }
 

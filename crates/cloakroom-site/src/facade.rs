@@ -1,0 +1,80 @@
+//! The site on [`Cloakroom`]: pages from settings, and the whole server.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use cloakroom::Cloakroom;
+
+use crate::accounts::Accounts;
+use crate::error::not_found;
+use crate::mail::{MailSettingsError, PostOffice};
+use crate::setup::SetupLink;
+use crate::templates::{TemplateError, Templates};
+use crate::{ErrorPages, home};
+
+/// What a site's settings say of its pages is wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SiteError {
+    /// A template of `TEMPLATES_DIR` is broken.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The settings of mail cannot be used.
+    #[error(transparent)]
+    Mail(#[from] MailSettingsError),
+}
+
+/// Account pages for a [`Cloakroom`].
+pub trait AccountsExt {
+    /// The account pages as the settings describe them: prefix, templates, mail.
+    ///
+    /// # Errors
+    ///
+    /// A broken template of `TEMPLATES_DIR`, or settings of mail that cannot be used.
+    fn account_pages(&self) -> Result<Accounts, SiteError>;
+
+    /// The account pages' routes under `ACCOUNTS_PREFIX`.
+    ///
+    /// # Panics
+    ///
+    /// Where [`account_pages`](Self::account_pages) fails; a program that lets others choose templates calls that.
+    fn accounts(&self) -> Router;
+}
+
+impl AccountsExt for Cloakroom {
+    fn account_pages(&self) -> Result<Accounts, SiteError> {
+        let settings = self.settings();
+        let templates = Templates::load(settings.templates_dir.as_deref().map(Path::new))?;
+        let accounts = Accounts::new(templates.clone(), &settings.accounts_prefix);
+        let office = PostOffice::from_settings(settings, templates, accounts.urls().clone())?;
+        Ok(accounts.with_mailer(Arc::new(office.with_clock(Arc::clone(self.clock())))))
+    }
+
+    fn accounts(&self) -> Router {
+        match self.account_pages() {
+            Ok(accounts) => accounts.router(),
+            Err(e) => panic!("the account pages cannot be made: {e}"),
+        }
+    }
+}
+
+/// The server's pages without the layer: the first page, the accounts, and the set-up link if there is one. A router that
+/// adds pages of its own puts [`Cloakroom::layer`] around both.
+pub fn routes(accounts: &Accounts, setup: Option<&SetupLink>) -> Router {
+    let pages = accounts.router().merge(home::router(accounts));
+    match setup {
+        Some(link) => pages.merge(link.router()),
+        None => pages,
+    }
+}
+
+/// The whole server: pages, error pages, the layer around all.
+pub fn server(site: &Cloakroom, accounts: &Accounts, setup: Option<&SetupLink>) -> Router {
+    finish(routes(accounts, setup), accounts, site.layer())
+}
+
+/// Puts the layer and the error pages around routes, those of no route included.
+pub fn finish(routes: Router, accounts: &Accounts, layer: cloakroom_web::CloakroomLayer) -> Router {
+    routes.fallback(not_found).layer(layer).layer(ErrorPages::new(accounts))
+}

@@ -1,0 +1,3 @@
+//! What an application with account pages uses.
+
+pub use crate::facade::AccountsExt;
