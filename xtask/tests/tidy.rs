@@ -18,7 +18,10 @@ const EDGES: &[(&str, &[&str])] = &[
         "cloakroom",
         &["cloakroom-core", "cloakroom-db", "cloakroom-cache", "cloakroom-sessions", "cloakroom-auth", "cloakroom-web"],
     ),
-    ("cloakroom-site", &["cloakroom", "cloakroom-core", "cloakroom-db", "cloakroom-sessions", "cloakroom-auth", "cloakroom-web"]),
+    (
+        "cloakroom-site",
+        &["cloakroom", "cloakroom-core", "cloakroom-db", "cloakroom-sessions", "cloakroom-auth", "cloakroom-web"],
+    ),
     ("cloakroom-server", &["cloakroom", "cloakroom-site"]),
     ("cloakroom-probe", &["cloakroom", "cloakroom-site", "cloakroom-server"]),
     ("cloakroom-testkit", &["cloakroom", "cloakroom-site"]),

@@ -17,10 +17,14 @@ use tokio::net::TcpListener;
 
 /// Answers like the reference site, for the differential runner.
 #[derive(Debug, Parser)]
-#[command(name = "cloakroom-probe", version, after_help = "\
+#[command(
+    name = "cloakroom-probe",
+    version,
+    after_help = "\
 Examples:
   cloakroom-probe --addr 127.0.0.1:8001
-  cloakroom-probe vectors crates/cloakroom-probe/vectors")]
+  cloakroom-probe vectors crates/cloakroom-probe/vectors"
+)]
 struct Cli {
     /// Listen on this address and port
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8000")]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::reason::Anonymous;
 
+use crate::engine::Created;
 use crate::error::SessionError;
 use crate::session::Session;
 use crate::shared::Shared;
@@ -121,6 +122,16 @@ impl LazySession {
     /// [`SessionError::Interrupted`] when the session has ended meanwhile, or had before it was loaded (S17).
     pub async fn save(&self) -> Result<(), SessionError> {
         self.0.save().await
+    }
+
+    /// Stores what is in memory under the session's own key if that is free, without loading; a session without a key
+    /// gets one (S40, S41).
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn save_must_create(&self) -> Result<Created, SessionError> {
+        self.0.save_must_create().await
     }
 
     /// Stores what is in memory under a new key, without loading what the old one has (S40, S41).

@@ -76,5 +76,5 @@ pub fn server(site: &Cloakroom, accounts: &Accounts, setup: Option<&SetupLink>) 
 
 /// Puts the layer and the error pages around routes, those of no route included.
 pub fn finish(routes: Router, accounts: &Accounts, layer: cloakroom_web::CloakroomLayer) -> Router {
-    routes.fallback(not_found).layer(layer).layer(ErrorPages::new(accounts))
+    routes.fallback(not_found).layer(layer).layer(ErrorPages::new(accounts.clone()))
 }

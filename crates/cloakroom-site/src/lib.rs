@@ -4,9 +4,13 @@ pub mod accounts;
 pub mod assets;
 mod error;
 mod error_pages;
+mod facade;
 pub mod home;
 pub mod mail;
+pub mod prelude;
+pub mod setup;
 pub mod templates;
 
 pub use self::error::{PageError, not_found};
 pub use self::error_pages::{ErrorPages, ErrorPagesFuture, ErrorPagesService};
+pub use self::facade::{AccountsExt, SiteError, finish, routes, server};

@@ -77,7 +77,9 @@ impl SetupLink {
         let help = Pages::password_help(ctx);
         match *ctx.method() {
             Method::GET | Method::HEAD => self.show(ctx, &UserCreationForm::plain(&help)).await,
-            Method::POST => self.submit(ctx, UserCreationForm::bind(&help, |name| form.get(name).map(str::to_owned))).await,
+            Method::POST => {
+                self.submit(ctx, UserCreationForm::bind(&help, |name| form.get(name).map(str::to_owned))).await
+            }
             _ => Ok(http::StatusCode::METHOD_NOT_ALLOWED.into_response()),
         }
     }

@@ -1,6 +1,6 @@
 //! What the layer must know, parsed once. The facade makes it from settings; a wrong value stops the start.
 
-use cloakroom_core::cookies::{CookieSpec, SameSite};
+use cloakroom_core::cookies::{CookieSpec, LegacySalt, SameSite};
 use cloakroom_core::csrf::{Policy, PolicySettings};
 use cloakroom_core::headers::{SecurityHeaders, SslRedirect};
 use cloakroom_core::hosts::HostRules;
@@ -30,6 +30,8 @@ pub struct WebConfig {
     pub debug: Debug,
     /// Where guards answer 403 instead of sending to the log-in page.
     pub api: ApiPaths,
+    /// `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` (V02).
+    pub legacy_salt: LegacySalt,
 }
 
 /// The CSRF check and its cookie (C01–C05).

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cloakroom_auth::backends::BackendKind;
 use cloakroom_cache::Cache;
-use cloakroom_core::cookies::{CookieSpec, SameSite};
+use cloakroom_core::cookies::{CookieSpec, LegacySalt, SameSite};
 use cloakroom_core::csrf::{FetchMetadata, Policy, PolicySettings, SecretStore};
 use cloakroom_core::hashers::{DjangoVersion, HasherSet};
 use cloakroom_core::headers::{FrameOptions, Hsts, SecurityHeaders, SslRedirect, referrer_policy};
@@ -14,8 +14,8 @@ use cloakroom_core::hosts::{AllowedHosts, Forwarded, HostRules, ProxySslHeader};
 use cloakroom_core::secret::SecretKeys;
 use cloakroom_core::validators::{self, PasswordValidator};
 use cloakroom_db::Database;
-use cloakroom_sessions::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, SignedCookiesEngine};
 use cloakroom_sessions::{AnyEngine, CookieCodec, CookieEnd, DeadCookie, SavePolicy, SessionConfig, TextCodec};
+use cloakroom_sessions::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, SignedCookiesEngine};
 use cloakroom_web::{CsrfConfig, Debug, LoginUrls, SecurityConfig, WebConfig};
 
 use crate::error::BuildError;
@@ -34,6 +34,7 @@ pub(crate) fn web_config(s: &Settings) -> Result<WebConfig, BuildError> {
             logout_redirect_url: s.logout_redirect_url.clone(),
         },
         debug: if s.debug { Debug::On } else { Debug::Off },
+        legacy_salt: if s.signed_cookie_legacy_salt_fallback { LegacySalt::Accept } else { LegacySalt::Refuse },
         ..WebConfig::default()
     };
     Ok(config)
@@ -68,9 +69,8 @@ pub(crate) fn validators(s: &Settings) -> Result<Vec<Box<dyn PasswordValidator>>
 }
 
 pub(crate) fn backends(s: &Settings) -> Result<Vec<BackendKind>, BuildError> {
-    let parse = |name: &String| {
-        BackendKind::parse(name).ok_or_else(|| BuildError::UnknownBackend { name: name.clone() })
-    };
+    let parse =
+        |name: &String| BackendKind::parse(name).ok_or_else(|| BuildError::UnknownBackend { name: name.clone() });
     s.authentication_backends.iter().map(parse).collect()
 }
 

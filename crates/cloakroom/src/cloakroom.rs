@@ -60,8 +60,8 @@ impl Cloakroom {
     ///
     /// Wrong settings, or a database that cannot be opened; each says what to do.
     pub async fn from_env() -> Result<Self, BuildError> {
-        let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let variables =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let settings = Settings::parse(&RawSettings::read(None, variables)?)?;
         let site = Self::builder().settings(settings).build().await?;
         migrations::migrate(site.db(), site.clock().now(), &mut |step| tracing::info!("migrate: {step:?}")).await?;

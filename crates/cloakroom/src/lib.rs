@@ -7,8 +7,8 @@
 mod build;
 mod cloakroom;
 mod error;
-mod serve;
 pub mod prelude;
+mod serve;
 pub mod settings;
 
 pub use cloakroom_auth as auth;

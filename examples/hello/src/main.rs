@@ -28,7 +28,7 @@ async fn profile(user: User) -> String {
 }
 
 /// Everybody has a cart; it is kept when the visitor signs in.
-async fn home(user: Option<User>, cart: Session) -> Result<Html<String>, SessionError> {
+async fn home(user: Option<User>, cart: Session) -> Result<Html<String>, GuardRejection> {
     let visits = cart.get::<u32>("visits")?.unwrap_or(0) + 1;
     cart.set("visits", &visits)?;
     let name = user.map_or_else(|| "stranger".to_owned(), |user| user.username.clone());

@@ -127,6 +127,7 @@ async fn perform(ctx: &Ctx, op: Op) -> Outcome {
             return match ctx.auth_service().create_user(account).await? {
                 Created::Yes(user) => Ok(user.id.as_int().map_or(Value::None, Value::Int)),
                 Created::No(why) => Err(Raised(why.django_name())),
+                _ => Err(Raised("OperationalError")),
             };
         }
         "delete_user" => {

@@ -2,6 +2,7 @@
 
 use axum::body::Bytes;
 use axum::response::Response;
+use cloakroom::core::clock::Timestamp;
 use cloakroom::core::cookies::{CookieError, Expires, SameSite, SetCookie};
 use cloakroom::core::pydatetime::DateTime;
 use cloakroom::core::signing::{MaxAge, SigningError};
@@ -34,7 +35,7 @@ fn perform(ctx: &Ctx, op: Op) -> Outcome {
             let domain = option("domain").map(text).transpose()?.map(str::to_owned);
             let same_site = option("samesite").map(text).transpose()?.filter(|s| !s.is_empty());
             let same_site = same_site.map(SameSite::parse).transpose()?;
-            ctx.add_cookie(&SetCookie::delete(text(&name)?, path, domain, same_site))?;
+            ctx.add_cookie(&SetCookie::delete(text(&name)?, path, domain.as_deref(), same_site))?;
             Ok(Value::None)
         }
         "set_signed" => {
@@ -77,7 +78,7 @@ fn set(ctx: &Ctx, mut cookie: SetCookie, options: &Value) -> Outcome {
             ("max_age", value) => cookie.max_age(number(value).ok_or(Raised("TypeError"))?),
             ("expires_iso", value) => {
                 let moment = DateTime::fromisoformat(text(value)?).ok_or(Raised("ValueError"))?;
-                cookie.expires(Expires::At(moment.to_timestamp().unwrap_or(moment.local())))
+                cookie.expires(Expires::At(utc(&moment).ok_or(Raised("ValueError"))?))
             }
             ("path", value) => cookie.path(text(value)?),
             ("domain", value) => cookie.domain(text(value)?),
@@ -91,6 +92,11 @@ fn set(ctx: &Ctx, mut cookie: SetCookie, options: &Value) -> Outcome {
     }
     ctx.add_cookie(&cookie)?;
     Ok(Value::None)
+}
+
+/// A naive time counts as UTC (K13).
+fn utc(moment: &DateTime) -> Option<Timestamp> {
+    moment.to_timestamp().or_else(|| DateTime::fromisoformat(&format!("{}+00:00", moment.isoformat()))?.to_timestamp())
 }
 
 /// Python's `str()` of a JSON value.

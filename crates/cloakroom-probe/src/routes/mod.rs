@@ -6,14 +6,14 @@ mod ops;
 mod session;
 
 use axum::Router;
-use axum::extract::{Path, Query};
+use axum::extract::Path;
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::any;
 use cloakroom::core::urls::{RequireHttps, url_has_allowed_host_and_scheme};
 use cloakroom::core::value::Value;
-use cloakroom::web::guards::{Guard, OnRefusal, require_get, require_methods, require_post, require_safe};
+use cloakroom::web::guards::{Guard, OnRefusal, require_get, require_post, require_safe};
 use cloakroom::web::{CloakroomLayer, Ctx, GuardRejection};
-use http::{Method, StatusCode};
+use http::StatusCode;
 
 use self::ops::{dict, json_answer, ok_answer};
 

@@ -1,11 +1,11 @@
 //! The JSON of the probe: lists of operations in, results out, values as Python would have them.
 
 use axum::body::Bytes;
+use axum::response::{IntoResponse, Response};
 use cloakroom::core::codec::json;
 use cloakroom::core::value::{Dict, Text, Value};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
 
 /// An exception by Django's class name, which is all that the contract tells of it.
 #[derive(Debug)]

@@ -170,6 +170,7 @@ fn on_data(session: &Session, op: Op) -> Outcome {
                 ExpiryAge::Float(f) => Value::Float(f),
                 ExpiryAge::Bool(b) => Value::Bool(b),
                 ExpiryAge::Other(value) => value,
+                _ => return Err(Raised("TypeError")),
             });
         }
         "get_expire_at_browser_close" => {

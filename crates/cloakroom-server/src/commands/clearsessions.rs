@@ -11,11 +11,7 @@ use crate::terminal::Terminal;
 /// # Errors
 ///
 /// The store failed. What was deleted before stays deleted.
-pub async fn run(
-    site: &Cloakroom,
-    args: &ClearSessionsArgs,
-    terminal: &mut dyn Terminal,
-) -> Result<(), CommandError> {
+pub async fn run(site: &Cloakroom, args: &ClearSessionsArgs, terminal: &mut dyn Terminal) -> Result<(), CommandError> {
     let cleared = site.sessions().clear_expired().await?;
     match (args.common.verbosity, cleared) {
         (0, _) => {}

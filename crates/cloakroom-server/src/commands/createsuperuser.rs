@@ -185,15 +185,16 @@ async fn username_problem(site: &Cloakroom, username: &str) -> Result<Option<Str
     if users::exists_username(site.db(), username).await? {
         return Ok(Some(TAKEN.into()));
     }
-    let said = model_username_errors(username, UsernameRule::Unicode, MAX_USERNAME_CHARS).into_iter().map(|code| {
-        match code {
+    let said =
+        model_username_errors(username, UsernameRule::Unicode, MAX_USERNAME_CHARS).into_iter().map(|code| match code {
             "max_length" => format!(
                 "Ensure this value has at most {MAX_USERNAME_CHARS} characters (it has {}).",
                 username.chars().count()
             ),
-            _ => "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.".into(),
-        }
-    });
+            _ => {
+                "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.".into()
+            }
+        });
     let said = said.collect::<Vec<String>>();
     Ok((!said.is_empty()).then(|| said.join("; ")))
 }

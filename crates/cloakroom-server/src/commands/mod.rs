@@ -42,7 +42,9 @@ pub enum CommandError {
     #[error(transparent)]
     Site(#[from] SiteError),
     /// The address cannot be listened on.
-    #[error("{addr} cannot be listened on: {source}; choose another by --addr, such as --addr 127.0.0.1:0 for any free port")]
+    #[error(
+        "{addr} cannot be listened on: {source}; choose another by --addr, such as --addr 127.0.0.1:0 for any free port"
+    )]
     Listen {
         /// The address.
         addr: SocketAddr,

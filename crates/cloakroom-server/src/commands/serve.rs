@@ -26,7 +26,8 @@ pub async fn run(settings: Settings, args: &ServeArgs, terminal: &mut dyn Termin
     let accounts = site.account_pages()?;
     migrations::migrate(site.db(), site.clock().now(), &mut |step| {
         tracing::info!("{}", super::migrate::describe(step));
-    }).await?;
+    })
+    .await?;
 
     let setup = match site.auth().has_superuser().await? {
         true => None,

@@ -136,13 +136,13 @@ impl Pages {
     }
 
     /// What new passwords need, in sentences.
-    pub(super) fn password_help(ctx: &Ctx) -> Vec<String> {
+    pub(crate) fn password_help(ctx: &Ctx) -> Vec<String> {
         ctx.auth_service().validators().iter().map(|rule| rule.help_text()).collect()
     }
 }
 
 /// A token for the page's forms. The answer sends the CSRF cookie.
-pub(super) async fn csrf_token(ctx: &Ctx) -> Result<String, PageError> {
+pub(crate) async fn csrf_token(ctx: &Ctx) -> Result<String, PageError> {
     Ok(ctx.csrf().await?.get_token()?)
 }
 

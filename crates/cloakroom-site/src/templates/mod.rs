@@ -41,6 +41,7 @@ pub const BUILT_IN: &[(&str, &str)] = built_in![
     "index.html",
     "mail/password_reset_body.txt",
     "mail/password_reset_subject.txt",
+    "setup.html",
 ];
 
 /// Compiled templates. Cheap to clone.

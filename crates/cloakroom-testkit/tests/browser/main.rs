@@ -74,11 +74,8 @@ async fn the_whole_life_of_an_account() {
     // M24: a new password keeps this session, under a new key.
     page.goto(&url("/accounts/password_change/")).await.unwrap();
     let new_password = "a much better phrase 7";
-    submit(
-        &page,
-        &[("old_password", password), ("new_password1", new_password), ("new_password2", new_password)],
-    )
-    .await;
+    submit(&page, &[("old_password", password), ("new_password1", new_password), ("new_password2", new_password)])
+        .await;
     assert_eq!(path(&page).await, "/accounts/password_change/done/");
     let renewed = page.get_named_cookie("sessionid").await.unwrap();
     assert_ne!(renewed.value(), ticket.value());
@@ -119,8 +116,7 @@ async fn the_whole_life_of_an_account() {
 /// M12: where so configured the ticket has no expiry, so it ends with the browser.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_cookie_ends_with_the_browser() {
-    let site =
-        TestSite::builder().setting("SESSION_EXPIRE_AT_BROWSER_CLOSE", true).start().await.served().await;
+    let site = TestSite::builder().setting("SESSION_EXPIRE_AT_BROWSER_CLOSE", true).start().await.served().await;
     site.user("alice").await;
     let chromium = Chromium::start().await;
     let page = chromium.page().await;

@@ -55,7 +55,8 @@ async fn django_knows_who_signed_in_here() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_signed_in_at_django_is_known_here() {
     let site = TestSite::start().await;
-    let key = django(&site, "User.objects.create_user('zoë', password='zoë-pass-9Z')\nprint(sign_in('zoë', 'zoë-pass-9Z'))");
+    let key =
+        django(&site, "User.objects.create_user('zoë', password='zoë-pass-9Z')\nprint(sign_in('zoë', 'zoë-pass-9Z'))");
     let mut zoe = site.browser().with_cookie("sessionid", &key);
     let page = zoe.get("/accounts/profile/").await;
     assert_eq!(page.status, StatusCode::OK);

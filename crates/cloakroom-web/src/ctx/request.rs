@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use cloakroom_auth::Auth;
 use cloakroom_core::clock::{Clock, Timestamp};
-use cloakroom_core::cookies::{self, CookieError, CookieJar, SetCookie};
+use cloakroom_core::cookies::{self, CookieError, CookieJar, CookieSigner, SetCookie};
 use cloakroom_core::hosts::{DisallowedHost, Scheme};
 use cloakroom_core::random::Random;
 use cloakroom_core::urls::{self, RequestUrl, RequireHttps, SafeNext};
@@ -120,6 +120,12 @@ impl Ctx {
     pub fn add_cookie(&self, cookie: &SetCookie) -> Result<(), CookieError> {
         let now = self.now();
         self.state().cookies.set(cookie, now)
+    }
+
+    /// Signs and unsigns values of cookies: Django's `set_signed_cookie` and `get_signed_cookie` (K40–K42).
+    #[must_use]
+    pub fn cookie_signer(&self) -> CookieSigner {
+        CookieSigner::new(self.auth_service().secret_keys(), self.config().legacy_salt)
     }
 
     /// Adds `Vary: Cookie` to the answer. Reading the session or sending its or the CSRF cookie does so by itself.

@@ -4,7 +4,7 @@ use axum_core::response::{IntoResponse, Response};
 use cloakroom_auth::AuthError;
 use cloakroom_core::csrf::UnmaskableSecret;
 use cloakroom_core::hosts::DisallowedHost;
-use cloakroom_sessions::SessionError;
+use cloakroom_sessions::{SessionError, ValueError};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 
@@ -52,6 +52,13 @@ pub enum GuardRejection {
 impl From<SessionError> for GuardRejection {
     fn from(error: SessionError) -> Self {
         Self::Unavailable(error.into())
+    }
+}
+
+/// A handler found a value in the session that is not of the form it wanted.
+impl From<ValueError> for GuardRejection {
+    fn from(_: ValueError) -> Self {
+        Self::Server("a value in the session has another form than the handler wants")
     }
 }
 

@@ -157,9 +157,13 @@ pub fn deploy(settings: &Settings, keys: &SecretKeys) -> Vec<Finding> {
             "links tell other sites the whole address of the page",
             "set SECURE_REFERRER_POLICY = \"same-origin\"",
         ),
-        Some(policies) if !policies.iter().all(|p| REFERRER_POLICIES.contains(&p.as_str())) => found.push(
-            Finding::error("security.E023", "SECURE_REFERRER_POLICY is no referrer policy", "take one of the standard's"),
-        ),
+        Some(policies) if !policies.iter().all(|p| REFERRER_POLICIES.contains(&p.as_str())) => {
+            found.push(Finding::error(
+                "security.E023",
+                "SECURE_REFERRER_POLICY is no referrer policy",
+                "take one of the standard's",
+            ))
+        }
         Some(_) => {}
     }
     if s.secure_cross_origin_opener_policy.as_ref().is_some_and(|p| !OPENER_POLICIES.contains(&p.as_str())) {

@@ -202,6 +202,15 @@ page! {
     }
 }
 page! {
+    /// The set-up link's page (A17).
+    Setup, "setup.html", "Make the first superuser" {
+        /// The form.
+        form: FormView,
+        /// The token for it.
+        csrf_token: String,
+    } in_error: |page| page.form.has_errors()
+}
+page! {
     /// `login/` (A110).
     Login, "accounts/login.html", "Log in" {
         /// The form.

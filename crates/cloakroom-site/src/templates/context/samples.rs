@@ -77,6 +77,8 @@ fn public_pages(all: &mut Gallery<'_>) {
 
     let signup = |form: &UserCreationForm| Signup { form: form.form().into(), csrf_token: TOKEN.to_owned() };
     all.add("", &anonymous, &signup(&UserCreationForm::plain(&help())));
+    let setup = UserCreationForm::plain(&help());
+    all.add("", &anonymous, &Setup { form: setup.form().into(), csrf_token: TOKEN.to_owned() });
     let mut wrong = UserCreationForm::bind(&help(), |name| match name {
         "username" => Some("alice".to_owned()),
         "email" => Some("no address".to_owned()),
