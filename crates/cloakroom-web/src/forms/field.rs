@@ -305,3 +305,46 @@ fn pretty(name: &str) -> String {
     let first = chars.next().map(|c| c.to_ascii_uppercase());
     first.into_iter().chain(chars).map(|c| if c == '_' { ' ' } else { c }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(field: &Field, raw: &str) -> Vec<String> {
+        field.clean(Some(raw)).err().into_iter().flatten().map(|e| e.code().to_owned()).collect()
+    }
+
+    /// G08: what Python strips, passwords keep.
+    #[test]
+    fn white_space_is_cut_but_in_passwords() {
+        assert_eq!(Field::text("a").clean(Some("\u{1c}\u{a0} x\u{3000}")).unwrap(), "x");
+        assert_eq!(Field::password("a").clean(Some("  ")).unwrap(), "  ");
+        assert_eq!(codes(&Field::text("a"), " \u{2003}"), ["required"]);
+    }
+
+    /// A103: lengths are code points, after normalising; what is too long stays as it is.
+    #[test]
+    fn names_are_normalised_up_to_their_length() {
+        let name = Field::username("u").max_length(3);
+        assert_eq!(name.clean(Some("ﬀ")).unwrap(), "ff");
+        assert_eq!(codes(&name, "ﬃa"), ["max_length"]);
+        assert_eq!(codes(&name, "abcd\0"), ["max_length", "null_characters_not_allowed"]);
+        let login = Field::username("u").browser_max_length(3);
+        assert_eq!(login.clean(Some("ａｂｃｄ")).unwrap(), "ａｂｃｄ");
+    }
+
+    /// A15: the order of an address's errors.
+    #[test]
+    fn addresses_tell_all_that_is_wrong() {
+        let email = Field::email("e").max_length(5);
+        assert_eq!(codes(&email, "no address\0"), ["invalid", "max_length", "null_characters_not_allowed"]);
+        assert_eq!(email.clone().optional().clean(Some(" ")).unwrap(), "");
+    }
+
+    #[test]
+    fn choices_are_among_those_offered() {
+        let choice = Field::choice("c", &[("a", "A"), ("b", "B")]);
+        assert_eq!(choice.clean(Some("b")).unwrap(), "b");
+        assert_eq!(codes(&choice, "x"), ["invalid_choice"]);
+    }
+}

@@ -134,3 +134,48 @@ impl fmt::Debug for Form {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bound(value: &str) -> Form {
+        Form::bind(vec![Field::text("a"), Field::password("p")], |_| Some(value.to_owned()))
+    }
+
+    /// L03: what was typed does not print.
+    #[test]
+    fn values_do_not_print() {
+        assert!(!format!("{:?}", bound("canary")).contains("canary"));
+    }
+
+    /// A10, H02: passwords are never shown again, other values are, escaped.
+    #[test]
+    fn passwords_are_not_shown_again() {
+        let form = bound("\"canary\"");
+        assert!(form.field("a").unwrap().html().contains("value=\"&quot;canary&quot;\""));
+        assert!(!form.field("p").unwrap().html().contains("canary"));
+    }
+
+    #[test]
+    fn an_error_takes_the_clean_value_away() {
+        let mut form = bound("x");
+        assert!(form.is_valid());
+        form.add_error("a", FormError::of("unique"));
+        assert_eq!((form.is_valid(), form.cleaned("a"), form.cleaned("p")), (false, None, Some("x")));
+        form.add_error(NON_FIELD, FormError::of("invalid_login"));
+        assert_eq!(form.errors().iter().map(|(name, _)| name).collect::<Vec<_>>(), ["a", NON_FIELD]);
+        let html = form.field("a").unwrap().html();
+        assert!(
+            html.ends_with("required aria-invalid=\"true\" aria-describedby=\"id_a_error\" id=\"id_a\">"),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn a_plain_form_is_not_valid_and_shows_what_is_stored() {
+        let form = Form::plain(vec![Field::text("a").optional()]).initial("a", "stored");
+        assert!(!form.is_valid() && !form.is_bound());
+        assert_eq!(form.field("a").unwrap().value(), Some("stored"));
+    }
+}
