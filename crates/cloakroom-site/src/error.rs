@@ -9,6 +9,7 @@ use cloakroom_core::csrf::UnmaskableSecret;
 use cloakroom_sessions::SessionError;
 use cloakroom_web::{BodyError, FormRejection, GuardRejection, pages};
 
+pub use crate::accounts::view::OtherMethod;
 use crate::templates::TemplateError;
 
 /// Why a page could not be answered as it should.
@@ -21,6 +22,9 @@ pub enum PageError {
     /// The query or the form is too much: 400.
     #[error(transparent)]
     Body(#[from] FormRejection),
+    /// The page does not take this method: 405, or the answer to `OPTIONS`.
+    #[error(transparent)]
+    Method(#[from] OtherMethod),
     /// A template is broken: 500.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -55,6 +59,7 @@ impl IntoResponse for PageError {
         match self {
             Self::Guard(rejection) => rejection.into_response(),
             Self::Body(rejection) => rejection.into_response(),
+            Self::Method(other) => other.into_response(),
             Self::Template(error) => {
                 tracing::error!(target: "cloakroom::site", error = &error as &dyn Error, "a page could not be rendered");
                 GuardRejection::Server("a template is broken").into_response()

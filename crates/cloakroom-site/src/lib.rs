@@ -11,6 +11,6 @@ pub mod prelude;
 pub mod setup;
 pub mod templates;
 
-pub use self::error::{PageError, not_found};
+pub use self::error::{OtherMethod, PageError, not_found};
 pub use self::error_pages::{ErrorPages, ErrorPagesFuture, ErrorPagesService};
 pub use self::facade::{AccountsExt, SiteError, finish, routes, server};

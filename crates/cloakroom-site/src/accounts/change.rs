@@ -15,19 +15,16 @@ use crate::templates::context::{PasswordChange, PasswordChangeDone};
 
 pub(super) async fn view(pages: Arc<Pages>, request: Request, user: User) -> Answer {
     let help = Pages::password_help(&request.ctx);
-    match form_view(&request.ctx) {
-        Ok(Asked::Show) => show(&pages, &request, &user, &PasswordChangeForm::plain(&help)).await,
-        Ok(Asked::Submit) => submit(&pages, &request, &user, &help).await,
-        Err(answer) => Ok(answer),
+    match form_view(&request.ctx)? {
+        Asked::Show => show(&pages, &request, &user, &PasswordChangeForm::plain(&help)).await,
+        Asked::Submit => submit(&pages, &request, &user, &help).await,
     }
 }
 
 pub(super) async fn done(pages: Arc<Pages>, request: Request, user: User) -> Answer {
-    match template_view(&request.ctx) {
-        // Without a form of its own this page must not renew the CSRF cookie, as Django's does not.
-        Ok(()) => pages.page_of(&request.ctx, &user, None, &PasswordChangeDone {}),
-        Err(answer) => Ok(answer),
-    }
+    template_view(&request.ctx)?;
+    // Without a form of its own this page must not renew the CSRF cookie, as Django's does not.
+    pages.page_of(&request.ctx, &user, None, &PasswordChangeDone {})
 }
 
 async fn show(pages: &Pages, request: &Request, user: &User, form: &PasswordChangeForm) -> Answer {

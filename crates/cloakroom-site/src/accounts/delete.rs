@@ -9,16 +9,15 @@ use super::view::{Answer, Asked, Request, get_or_post};
 use crate::templates::context::Delete;
 
 pub(super) async fn view(pages: Arc<Pages>, request: Request, user: User) -> Answer {
-    match get_or_post(&request.ctx) {
-        Ok(Asked::Show) => {
+    match get_or_post(&request.ctx)? {
+        Asked::Show => {
             let token = csrf_token(&request.ctx).await?;
             pages.page_of(&request.ctx, &user, Some(&token), &Delete { csrf_token: token.clone() })
         }
-        Ok(Asked::Submit) => {
+        Asked::Submit => {
             request.ctx.auth().logout().await?;
             request.ctx.auth_service().delete_user(&user).await?;
             Ok(redirect(&request.ctx.config().urls.login_url))
         }
-        Err(answer) => Ok(answer),
     }
 }

@@ -20,10 +20,9 @@ pub(super) async fn view(pages: Arc<Pages>, request: Request) -> Answer {
         }
         return Ok(redirect(&to));
     }
-    match form_view(&request.ctx) {
-        Ok(Asked::Show) => show(&pages, &request, &AuthenticationForm::plain()).await,
-        Ok(Asked::Submit) => submit(&pages, &request).await,
-        Err(answer) => Ok(answer),
+    match form_view(&request.ctx)? {
+        Asked::Show => show(&pages, &request, &AuthenticationForm::plain()).await,
+        Asked::Submit => submit(&pages, &request).await,
     }
 }
 

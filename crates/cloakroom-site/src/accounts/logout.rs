@@ -9,9 +9,7 @@ use super::view::{Answer, Request, post_view};
 use crate::templates::context::LoggedOut;
 
 pub(super) async fn view(pages: Arc<Pages>, request: Request) -> Answer {
-    if let Err(answer) = post_view(&request.ctx) {
-        return Ok(answer);
-    }
+    post_view(&request.ctx)?;
     request.ctx.auth().logout().await?;
     let to = match pages.wanted_next(&request)? {
         Some(next) => next.as_str().to_owned(),

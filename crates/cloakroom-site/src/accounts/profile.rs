@@ -9,9 +9,7 @@ use super::view::{Answer, Request, safe};
 use crate::templates::context::Profile;
 
 pub(super) async fn view(pages: Arc<Pages>, request: Request, user: User) -> Answer {
-    if let Err(answer) = safe(&request.ctx) {
-        return Ok(answer);
-    }
+    safe(&request.ctx)?;
     let token = csrf_token(&request.ctx).await?;
     let page = Profile { account: user.as_arc().as_ref().into(), csrf_token: token.clone() };
     pages.page_of(&request.ctx, &user, Some(&token), &page)

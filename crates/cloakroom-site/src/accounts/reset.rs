@@ -24,10 +24,9 @@ const SET_PASSWORD: &str = "set-password";
 
 /// `password_reset/` (A114). The answer is the same whether the address is known or not (E02).
 pub(super) async fn request(pages: Arc<Pages>, request: Request) -> Answer {
-    let form = match form_view(&request.ctx) {
-        Ok(Asked::Show) => PasswordResetForm::plain(),
-        Ok(Asked::Submit) => PasswordResetForm::bind(|name| request.field(name)),
-        Err(answer) => return Ok(answer),
+    let form = match form_view(&request.ctx)? {
+        Asked::Show => PasswordResetForm::plain(),
+        Asked::Submit => PasswordResetForm::bind(|name| request.field(name)),
     };
     if let Some(email) = form.email() {
         send_links(&pages, &request.ctx, email)?;
@@ -51,18 +50,14 @@ fn send_links(pages: &Pages, ctx: &Ctx, email: &str) -> Result<(), PageError> {
 
 /// `password_reset/done/` (A115).
 pub(super) async fn requested(pages: Arc<Pages>, request: Request) -> Answer {
-    match template_view(&request.ctx) {
-        Ok(()) => pages.page(&request.ctx, &PasswordResetDone {}),
-        Err(answer) => Ok(answer),
-    }
+    template_view(&request.ctx)?;
+    pages.page(&request.ctx, &PasswordResetDone {})
 }
 
 /// `reset/done/` (A115).
 pub(super) async fn complete(pages: Arc<Pages>, request: Request) -> Answer {
-    match template_view(&request.ctx) {
-        Ok(()) => pages.page(&request.ctx, &PasswordResetComplete {}),
-        Err(answer) => Ok(answer),
-    }
+    template_view(&request.ctx)?;
+    pages.page(&request.ctx, &PasswordResetComplete {})
 }
 
 /// `reset/<uidb64>/<token>/` (A116, A118). What is wrong with a link is asked before the method, as in Django.
@@ -91,15 +86,14 @@ async fn set_password(pages: &Pages, request: &Request, user: &User, uid: &str, 
     let ctx = &request.ctx;
     let auth = ctx.auth();
     let help = Pages::password_help(ctx);
-    let mut form = match form_view(ctx) {
-        Ok(Asked::Show) => SetPasswordForm::plain(&help),
-        Ok(Asked::Submit) => SetPasswordForm::bind(
+    let mut form = match form_view(ctx)? {
+        Asked::Show => SetPasswordForm::plain(&help),
+        Asked::Submit => SetPasswordForm::bind(
             &help,
             |name| request.field(name),
             &UserFacts::from(user),
             |password, facts| auth.validate_password(&Secret::new(password.to_owned()), Some(facts)),
         ),
-        Err(answer) => return Ok(answer),
     };
     if let Some(new) = form.new_password() {
         let new = Secret::new(new.expose().to_owned());

@@ -12,9 +12,7 @@ use crate::error::PageError;
 use crate::templates::context::{SessionRow, Sessions};
 
 pub(super) async fn list(pages: Arc<Pages>, request: Request, user: User) -> Answer {
-    if let Err(answer) = safe(&request.ctx) {
-        return Ok(answer);
-    }
+    safe(&request.ctx)?;
     let rows = own(&request, &user).await?;
     let rows = rows.into_iter().map(|row| {
         let current = row.which == WhichSession::Current;
@@ -26,9 +24,7 @@ pub(super) async fn list(pages: Arc<Pages>, request: Request, user: User) -> Ans
 }
 
 pub(super) async fn revoke(pages: Arc<Pages>, request: Request, user: User) -> Answer {
-    if let Err(answer) = post(&request.ctx) {
-        return Ok(answer);
-    }
+    post(&request.ctx)?;
     let wanted = request.form.get("id").unwrap_or_default();
     let rows = own(&request, &user).await?;
     if wanted == "others" {

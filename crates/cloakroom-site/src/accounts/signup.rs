@@ -14,10 +14,9 @@ use crate::templates::context::Signup;
 
 pub(super) async fn view(pages: Arc<Pages>, request: Request) -> Answer {
     let help = Pages::password_help(&request.ctx);
-    match get_or_post(&request.ctx) {
-        Ok(Asked::Show) => show(&pages, &request, &UserCreationForm::plain(&help)).await,
-        Ok(Asked::Submit) => submit(&pages, &request, &help).await,
-        Err(answer) => Ok(answer),
+    match get_or_post(&request.ctx)? {
+        Asked::Show => show(&pages, &request, &UserCreationForm::plain(&help)).await,
+        Asked::Submit => submit(&pages, &request, &help).await,
     }
 }
 

@@ -12,10 +12,9 @@ use super::view::{Answer, Asked, Request, get_or_post};
 use crate::templates::context::Update;
 
 pub(super) async fn view(pages: Arc<Pages>, request: Request, user: User) -> Answer {
-    match get_or_post(&request.ctx) {
-        Ok(Asked::Show) => show(&pages, &request, &user, &UpdateForm::of(&user)).await,
-        Ok(Asked::Submit) => submit(&pages, &request, &user).await,
-        Err(answer) => Ok(answer),
+    match get_or_post(&request.ctx)? {
+        Asked::Show => show(&pages, &request, &user, &UpdateForm::of(&user)).await,
+        Asked::Submit => submit(&pages, &request, &user).await,
     }
 }
 

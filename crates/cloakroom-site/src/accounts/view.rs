@@ -58,68 +58,80 @@ where
     any(async move |user: User, ctx: Ctx, form: FormData| f(pages, Request { ctx, form }, user).await)
 }
 
-/// The methods of Django's `FormView`; `Err` is the answer to others.
-pub(super) fn form_view(ctx: &Ctx) -> Result<Asked, Response> {
-    const ALLOWED: HeaderValue = HeaderValue::from_static("GET, POST, PUT, HEAD, OPTIONS");
+/// A method that a view does not take, or `OPTIONS`, which asks for those that it does.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the page takes {allow}")]
+pub struct OtherMethod {
+    status: StatusCode,
+    allow: &'static str,
+}
+
+impl OtherMethod {
+    const fn refused(allow: &'static str) -> Self {
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, allow }
+    }
+
+    /// Django's class-based views answer `OPTIONS`; its functions do not.
+    fn of_view(method: &Method, allow: &'static str) -> Self {
+        if *method == Method::OPTIONS { Self { status: StatusCode::OK, allow } } else { Self::refused(allow) }
+    }
+}
+
+impl IntoResponse for OtherMethod {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(self.allow));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        response
+    }
+}
+
+/// The methods of Django's `FormView`.
+pub(super) fn form_view(ctx: &Ctx) -> Result<Asked, OtherMethod> {
     match *ctx.method() {
         Method::GET | Method::HEAD => Ok(Asked::Show),
         Method::POST | Method::PUT => Ok(Asked::Submit),
-        Method::OPTIONS => Err(allowing(StatusCode::OK, ALLOWED)),
-        _ => Err(allowing(StatusCode::METHOD_NOT_ALLOWED, ALLOWED)),
+        _ => Err(OtherMethod::of_view(ctx.method(), "GET, POST, PUT, HEAD, OPTIONS")),
     }
 }
 
 /// The methods of Django's `TemplateView`.
-pub(super) fn template_view(ctx: &Ctx) -> Result<(), Response> {
-    const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+pub(super) fn template_view(ctx: &Ctx) -> Result<(), OtherMethod> {
     match *ctx.method() {
         Method::GET | Method::HEAD => Ok(()),
-        Method::OPTIONS => Err(allowing(StatusCode::OK, ALLOWED)),
-        _ => Err(allowing(StatusCode::METHOD_NOT_ALLOWED, ALLOWED)),
+        _ => Err(OtherMethod::of_view(ctx.method(), "GET, HEAD, OPTIONS")),
     }
 }
 
 /// The methods of Django's `LogoutView`.
-pub(super) fn post_view(ctx: &Ctx) -> Result<(), Response> {
-    const ALLOWED: HeaderValue = HeaderValue::from_static("POST, OPTIONS");
+pub(super) fn post_view(ctx: &Ctx) -> Result<(), OtherMethod> {
     match *ctx.method() {
         Method::POST => Ok(()),
-        Method::OPTIONS => Err(allowing(StatusCode::OK, ALLOWED)),
-        _ => Err(allowing(StatusCode::METHOD_NOT_ALLOWED, ALLOWED)),
+        _ => Err(OtherMethod::of_view(ctx.method(), "POST, OPTIONS")),
     }
 }
 
 /// `require_http_methods(["GET", "HEAD", "POST"])`.
-pub(super) fn get_or_post(ctx: &Ctx) -> Result<Asked, Response> {
+pub(super) fn get_or_post(ctx: &Ctx) -> Result<Asked, OtherMethod> {
     match *ctx.method() {
         Method::GET | Method::HEAD => Ok(Asked::Show),
         Method::POST => Ok(Asked::Submit),
-        _ => Err(allowing(StatusCode::METHOD_NOT_ALLOWED, HeaderValue::from_static("GET, HEAD, POST"))),
+        _ => Err(OtherMethod::refused("GET, HEAD, POST")),
     }
 }
 
 /// `require_safe`.
-pub(super) fn safe(ctx: &Ctx) -> Result<(), Response> {
+pub(super) fn safe(ctx: &Ctx) -> Result<(), OtherMethod> {
     match *ctx.method() {
         Method::GET | Method::HEAD => Ok(()),
-        _ => Err(allowing(StatusCode::METHOD_NOT_ALLOWED, HeaderValue::from_static("GET, HEAD"))),
+        _ => Err(OtherMethod::refused("GET, HEAD")),
     }
 }
 
 /// `require_POST`.
-pub(super) fn post(ctx: &Ctx) -> Result<(), Response> {
-    match *ctx.method() {
-        Method::POST => Ok(()),
-        _ => Err(allowing(StatusCode::METHOD_NOT_ALLOWED, HeaderValue::from_static("POST"))),
-    }
-}
-
-fn allowing(status: StatusCode, methods: HeaderValue) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response.headers_mut().insert(ALLOW, methods);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    response
+pub(super) fn post(ctx: &Ctx) -> Result<(), OtherMethod> {
+    if *ctx.method() == Method::POST { Ok(()) } else { Err(OtherMethod::refused("POST")) }
 }
 
 /// Answers 301 to the same address with a slash at its end (`APPEND_SLASH`, G61). Under `DEBUG` a request whose data would
