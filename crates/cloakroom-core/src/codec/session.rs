@@ -112,3 +112,56 @@ impl Decoded {
         Self { data, problem, key }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::SecretKey;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
+
+    fn codec(salt: &str) -> SessionCodec {
+        SessionCodec::new(&SecretKeys::new(SecretKey::new("key").unwrap(), Vec::new()), salt)
+    }
+
+    fn data() -> Dict {
+        Dict::from_iter([("b".into(), Value::Float(1.0)), ("a".into(), Value::Int(1))])
+    }
+
+    /// G12: order and number forms survive.
+    #[test]
+    fn data_come_back_in_order() {
+        let text = codec(SESSION_STORE_SALT).encode(&data(), NOW).unwrap();
+        let back = codec(SESSION_STORE_SALT).decode(&text);
+        assert_eq!((back.problem, back.key), (None, Some(0)));
+        assert_eq!(json::dumps_dict(&back.data).unwrap(), r#"{"b":1.0,"a":1}"#);
+    }
+
+    /// S37, T01: a cookie's text is no row's.
+    #[test]
+    fn the_two_salts_do_not_mix() {
+        let cookie = codec(SIGNED_COOKIES_SALT).encode(&data(), NOW).unwrap();
+        assert_eq!(codec(SESSION_STORE_SALT).decode(&cookie).problem, Some(Problem::BadSignature));
+    }
+
+    /// S34, S58: a row is read at any age, a cookie only within its own.
+    #[test]
+    fn only_cookies_expire() {
+        let codec = codec(SIGNED_COOKIES_SALT);
+        let text = codec.encode(&data(), NOW).unwrap();
+        let week = MaxAge::from_secs(604_800);
+        assert_eq!(codec.decode(&text).problem, None);
+        assert_eq!(codec.decode_within(&text, NOW.plus_secs(604_800), week).data, data());
+        assert_eq!(codec.decode_within(&text, NOW.plus_secs(604_801), week).problem, Some(Problem::Expired));
+    }
+
+    /// S34: what is no dictionary is told apart, and gives no data.
+    #[test]
+    fn other_values_are_no_data() {
+        let codec = codec(SESSION_STORE_SALT);
+        let text = codec.encode_value(&Value::List(Vec::new()), NOW).unwrap();
+        let decoded = codec.decode(&text);
+        assert!(decoded.data.is_empty());
+        assert_eq!(decoded.problem, Some(Problem::NotADict(Value::List(Vec::new()))));
+    }
+}

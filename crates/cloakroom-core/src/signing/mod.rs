@@ -263,3 +263,88 @@ pub fn cookie_keys(keys: &SecretKeys) -> SecretKeys {
     };
     SecretKeys::new(prefixed(keys.current()), keys.fallbacks().iter().map(prefixed).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Value;
+
+    fn keys(names: &[&str]) -> SecretKeys {
+        let mut keys = names.iter().map(|&name| SecretKey::new(name).unwrap());
+        SecretKeys::new(keys.next().unwrap(), keys.collect())
+    }
+
+    /// K30, D10: old keys verify, and it shows which one did.
+    #[test]
+    fn a_fallback_verifies_and_is_named() {
+        let signed = Signer::new(&keys(&["old"]), "s").sign("v");
+        let rotated = Signer::new(&keys(&["new", "older", "old"]), "s");
+        assert_eq!(rotated.unsign(&signed), Ok(Unsigned { value: "v", key: 2 }));
+        assert_eq!(Signer::new(&keys(&["new"]), "s").unsign(&signed), Err(SigningError::Mismatch));
+        assert!(rotated.sign("v") != signed);
+    }
+
+    /// K21: the range A–z holds brackets, and `$` lets a line feed follow.
+    #[test]
+    fn separators_that_signatures_hold_are_refused() {
+        let keys = keys(&["key"]);
+        for separator in ["", "-", "_", "=", "a", "[", "\\", "^", "`", "A-z", "\n", "a\n"] {
+            assert_eq!(
+                Signer::custom(&keys, "", separator, Algorithm::Sha256).err(),
+                Some(UnsafeSeparator),
+                "{separator:?}"
+            );
+        }
+        for separator in [":", "::", "a:", ".", "\n\n", "é", "{"] {
+            let signer = Signer::custom(&keys, "", separator, Algorithm::Sha1).unwrap();
+            let signed = signer.sign("v");
+            assert_eq!(signer.unsign(&signed).map(|u| u.value), Ok("v"), "{separator:?}");
+        }
+    }
+
+    /// T01: what nobody signed is not even decoded, and one purpose's text is no other's.
+    #[test]
+    fn the_signature_is_checked_first() {
+        let keys = keys(&["key"]);
+        let signer = TimestampSigner::new(&keys, "a");
+        let now = Timestamp::from_secs(100);
+        assert_eq!(signer.loads(".!!!:!!:forged", now, None), Err(SigningError::Mismatch));
+        let text = signer.dumps(&Value::Int(1), Compression::Never, now).unwrap();
+        assert_eq!(TimestampSigner::new(&keys, "b").loads(&text, now, None), Err(SigningError::Mismatch));
+        // The age comes second: an expired payload is not decoded either.
+        let broken = signer.sign(".!!!", now);
+        let late = signer.loads(&broken, now.plus_secs(11), Some(MaxAge::from_secs(10)));
+        assert_eq!(late, Err(SigningError::Expired { age_secs: 11.0 }));
+    }
+
+    /// K23: the errors that Django lets escape.
+    #[test]
+    fn a_genuine_text_without_a_good_timestamp_is_no_bad_signature() {
+        let keys = keys(&["key"]);
+        let (plain, timed) = (Signer::new(&keys, "s"), TimestampSigner::new(&keys, "s"));
+        let unsign =
+            |value: &str, max_age| timed.unsign(&plain.sign(value), Timestamp::UNIX_EPOCH, max_age).map(|_| ());
+        assert_eq!(unsign("v", None), Err(SigningError::NoTimestamp));
+        assert_eq!(unsign("v:", None), Err(SigningError::BadTimestamp(Base62Error::Empty)));
+        assert_eq!(unsign("v:!", None), Err(SigningError::BadTimestamp(Base62Error::BadDigit)));
+        let endless = format!("v:{}", "z".repeat(200));
+        assert_eq!(unsign(&endless, None), Ok(()));
+        assert_eq!(unsign(&endless, Some(MaxAge::from_secs(1))), Err(SigningError::TimestampOverflow));
+        assert!(!SigningError::NoTimestamp.is_bad_signature());
+    }
+
+    /// K23: the stamp is cut toward zero.
+    #[test]
+    fn times_before_the_epoch_are_stamped_as_in_python() {
+        let signer = TimestampSigner::new(&keys(&["key"]), "s");
+        assert!(signer.sign("v", Timestamp::from_micros(-500_000)).starts_with("v:0:"));
+        assert!(signer.sign("v", Timestamp::from_micros(-1_500_000)).starts_with("v:-1:"));
+    }
+
+    /// L03, T03: no key in a debug print.
+    #[test]
+    fn signers_do_not_print_keys() {
+        let signer = TimestampSigner::new(&keys(&["canary"]), "s");
+        assert!(!format!("{signer:?}").contains("canary"));
+    }
+}
