@@ -1,7 +1,6 @@
 //! The site and the probe routes of the conformance contract; and the golden vectors.
 
 mod routes;
-mod vectors;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -12,6 +11,7 @@ use clap::{Parser, Subcommand};
 use cloakroom::db::migrations;
 use cloakroom::settings::{RawSettings, Settings};
 use cloakroom::{Cloakroom, end_signal};
+use cloakroom_probe::vectors;
 use cloakroom_site::prelude::*;
 use tokio::net::TcpListener;
 

@@ -9,4 +9,3 @@ mod open;
 mod sessions;
 mod support;
 mod users;
-mod vectors;

@@ -1,7 +1,6 @@
-//! Outer tests: every engine by one suite, and the golden vectors of Django's middleware.
+//! Outer tests: every engine by one suite.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod suite;
-mod vectors;
 mod world;

@@ -1,19 +1,19 @@
 //! reset_tokens.json: A90–A94.
 
-use cloakroom_core::models::EncodedHash;
-use cloakroom_core::pydatetime::DateTime;
-use cloakroom_core::tokens::{
+use cloakroom::core::models::EncodedHash;
+use cloakroom::core::pydatetime::DateTime;
+use cloakroom::core::tokens::{
     LocalTime, TokenUser, UidError, base36_decode, base36_encode, check_token, make_token, uid_decode_int, uid_encode,
 };
 use serde_json::json;
 
-use crate::signing::{answer, at, keys};
-use crate::vectors::{Case, run};
+use super::Case;
+use super::signing::answer;
 
-fn check(case: &Case<'_>) -> Result<(), String> {
+pub(super) fn check(case: &Case<'_>) -> Result<(), String> {
     let input = case.input;
     let text = |name: &str| input[name].as_str().unwrap_or_default();
-    let keys = keys(&input["key"], &input["fallbacks"]);
+    let keys = case.keys("fallbacks");
     let user = &input["user"];
     let password = EncodedHash::new(user["password"].as_str().unwrap_or_default());
     let user = TokenUser {
@@ -23,7 +23,7 @@ fn check(case: &Case<'_>) -> Result<(), String> {
         last_login: user["last_login"].as_str().map(|t| DateTime::fromisoformat(t).unwrap().wall_clock()),
         email: user["email"].as_str().unwrap_or_default(),
     };
-    let now = || LocalTime::utc(at(&input["now"]));
+    let now = || LocalTime::utc(case.at("now"));
     let uid_error = |e: &UidError| match e {
         UidError::Base64 => "ValueError",
         UidError::Utf8 => "UnicodeDecodeError",
@@ -41,9 +41,4 @@ fn check(case: &Case<'_>) -> Result<(), String> {
         "int_to_base36" => answer(base36_encode(text("n").parse().unwrap()).ok_or(()), |()| "ValueError"),
         kind => return Err(format!("unknown kind {kind}")),
     })
-}
-
-#[test]
-fn reset_links_are_djangos() {
-    run("reset_tokens.json", check);
 }

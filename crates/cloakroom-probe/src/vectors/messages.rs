@@ -1,21 +1,18 @@
 //! messages.json: M01–M07, K43.
 
-use cloakroom_core::clock::Timestamp;
-use cloakroom_core::codec::json::DecodeError;
-use cloakroom_core::cookies::{CookieSpec, SameSite};
-use cloakroom_core::messages::{
+use cloakroom::core::codec::json::DecodeError;
+use cloakroom::core::cookies::{CookieSpec, SameSite};
+use cloakroom::core::messages::{
     Completeness, CookieState, Entry, Keep, Level, Markup, Message, MessageSigner, MessagesError, ShapeError, Stored,
     decode_session, encode_session,
 };
-use cloakroom_core::value::Value;
+use cloakroom::core::value::Value;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha512};
 
-use crate::signing::{at, error_name, keys};
-use crate::typed::to_typed;
-use crate::vectors::{Case, run};
-
-const T0: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
+use super::Case;
+use super::signing::error_name;
+use super::typed::to_typed;
 
 fn entries(list: &Json) -> Vec<Entry> {
     let text = |json: &Json| json.as_str().unwrap().to_owned();
@@ -79,7 +76,7 @@ fn store(case: &Case<'_>, signer: &MessageSigner) -> Result<(), String> {
         return Err("the texts are not those of Python's generator".to_owned());
     }
     let entries: Vec<Entry> = texts.iter().map(|t| Message::new(25, t.as_str()).into()).collect();
-    let packed = signer.pack(&entries, keep, T0).map_err(|e| e.to_string())?;
+    let packed = signer.pack(&entries, keep, case.file.t0()).map_err(|e| e.to_string())?;
     let left = count - packed.kept.len();
     let (in_session, unstored) = if keep == Keep::Oldest { (left, 0) } else { (0, left) };
     let first = (!packed.kept.is_empty()).then_some(packed.kept.start);
@@ -162,11 +159,11 @@ fn spec() -> CookieSpec {
     CookieSpec { http_only: true, same_site: Some(SameSite::LAX), ..CookieSpec::new("messages") }
 }
 
-fn check(case: &Case<'_>) -> Result<(), String> {
-    let signer = MessageSigner::new(&keys(&Json::Null, &Json::Null));
+pub(super) fn check(case: &Case<'_>) -> Result<(), String> {
+    let signer = MessageSigner::new(&case.keys("fallbacks"));
     case.expect(&match case.kind {
         "encode" => {
-            let packed = signer.pack(&entries(&case.input["messages"]), Keep::Newest, at(&case.input["at"]));
+            let packed = signer.pack(&entries(&case.input["messages"]), Keep::Newest, case.at("at"));
             json!({ "ok": packed.map_err(|e| e.to_string())?.cookie })
         }
         "session" => json!({ "ok": encode_session(&entries(&case.input["messages"])).map_err(|e| e.to_string())? }),
@@ -174,7 +171,7 @@ fn check(case: &Case<'_>) -> Result<(), String> {
             Ok(stored) => json!({ "ok": back(&stored) }),
             Err(error) => json!({ "error": class(&error) }),
         },
-        "decode" => match signer.decode(case.text("cookie"), T0) {
+        "decode" => match signer.decode(case.text("cookie"), case.file.t0()) {
             Ok(read) => json!({ "ok": {
                 "messages": back(&read.stored),
                 "all_retrieved": read.completeness == Completeness::Whole,
@@ -184,9 +181,9 @@ fn check(case: &Case<'_>) -> Result<(), String> {
         },
         "store" => return store(case, &signer),
         "set_cookie" => match case.text("what") {
-            "deleted" => json!({ "ok": spec().delete().to_header_value(T0).map_err(|e| e.to_string())? }),
+            "deleted" => json!({ "ok": spec().delete().to_header_value(case.file.t0()).map_err(|e| e.to_string())? }),
             _ => {
-                let cookie = spec().set("x").to_header_value(T0).map_err(|e| e.to_string())?;
+                let cookie = spec().set("x").to_header_value(case.file.t0()).map_err(|e| e.to_string())?;
                 json!({ "ok": cookie.split("; ").skip(1).collect::<Vec<_>>() })
             }
         },
@@ -199,9 +196,4 @@ fn check(case: &Case<'_>) -> Result<(), String> {
         }
         kind => return Err(format!("unknown kind {kind}")),
     })
-}
-
-#[test]
-fn messages_are_djangos() {
-    run("messages.json", check);
 }

@@ -1,13 +1,13 @@
 //! The vectors' notation for values that JSON cannot hold, and back.
 
-use cloakroom_core::codec::json::float_repr;
-use cloakroom_core::pydatetime::DateTime;
-use cloakroom_core::signing::{b64_decode, b64_encode};
-use cloakroom_core::value::{Object, Text, Value};
+use cloakroom::core::codec::json::float_repr;
+use cloakroom::core::pydatetime::DateTime;
+use cloakroom::core::signing::{b64_decode, b64_encode};
+use cloakroom::core::value::{Object, Text, Value};
 use serde_json::{Value as Json, json};
 
 /// Reads a value as the vectors write it.
-pub(crate) fn from_typed(json: &Json) -> Value {
+pub(super) fn from_typed(json: &Json) -> Value {
     let list = |items: &Json| items.as_array().unwrap().iter().map(from_typed).collect::<Vec<_>>();
     match json {
         Json::Array(_) => Value::List(list(json)),
@@ -40,7 +40,7 @@ pub(crate) fn from_typed(json: &Json) -> Value {
 }
 
 /// Writes a value as the vectors do.
-pub(crate) fn to_typed(value: &Value) -> Json {
+pub(super) fn to_typed(value: &Value) -> Json {
     let list = |items: &[Value]| Json::Array(items.iter().map(to_typed).collect());
     match value {
         Value::Float(f) if f.is_finite() && f.fract() != 0.0 => json!(f),

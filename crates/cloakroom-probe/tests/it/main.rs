@@ -1,0 +1,5 @@
+//! The probe's golden vectors, each file as the command checks it.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod vectors;
