@@ -33,7 +33,7 @@ async fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Serve(args) => commands::serve::run(settings, &args, &mut console).await,
         Command::Migrate(args) => commands::migrate::run(&commands::open(settings).await?, &args, &mut console).await,
         Command::Createsuperuser(args) => {
-            let site = commands::open_migrated(settings).await?;
+            let site = commands::open_and_migrate(settings).await?;
             commands::createsuperuser::run(&site, &args, &environment, &mut console).await
         }
         Command::Changepassword(args) => {

@@ -74,7 +74,6 @@ impl Cloakroom {
     }
 
     /// The whole stack in the right order, for [`Router::layer`]: security headers, sessions, CSRF protection, users.
-    #[must_use]
     pub fn layer(&self) -> CloakroomLayer {
         CloakroomLayer::with_sources(
             self.0.web.clone(),

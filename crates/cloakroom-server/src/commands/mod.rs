@@ -132,6 +132,18 @@ pub async fn open(settings: Settings) -> Result<Cloakroom, CommandError> {
     Ok(Cloakroom::builder().settings(settings).build().await?)
 }
 
+/// Opens the site, and makes its tables where there are none: the first command of a new site may be to make its
+/// superuser.
+///
+/// # Errors
+///
+/// As [`open`].
+pub async fn open_and_migrate(settings: Settings) -> Result<Cloakroom, CommandError> {
+    let site = open(settings).await?;
+    migrations::migrate(site.db(), site.clock().now(), &mut |_| {}).await?;
+    Ok(site)
+}
+
 /// Opens the site for a command that works on accounts or sessions.
 ///
 /// # Errors

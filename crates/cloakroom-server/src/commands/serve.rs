@@ -24,10 +24,13 @@ pub async fn run(settings: Settings, args: &ServeArgs, terminal: &mut dyn Termin
     let address = listener.local_addr().map_err(listen)?;
     let site = Cloakroom::builder().settings(settings).build().await?;
     let accounts = site.account_pages()?;
-    migrations::migrate(site.db(), site.clock().now(), &mut |step| {
-        tracing::info!("{}", super::migrate::describe(step));
+    let report = migrations::migrate(site.db(), site.clock().now(), &mut |step| {
+        tracing::debug!("{}", super::migrate::describe(step));
     })
     .await?;
+    if report.applied > 0 {
+        tracing::info!(migrations = report.applied, permissions = report.permissions, "Django's tables were made");
+    }
 
     let setup = match site.auth().has_superuser().await? {
         true => None,
