@@ -19,6 +19,7 @@ mod change;
 mod delete;
 mod login;
 mod logout;
+mod outgoing;
 pub(crate) mod pages;
 mod profile;
 mod reset;

@@ -10,6 +10,7 @@ use cloakroom_auth::mail::Mailer;
 use cloakroom_core::urls::SafeNext;
 use cloakroom_web::{Ctx, User};
 
+use super::outgoing::Outgoing;
 use super::view::{Answer, Request};
 use crate::assets;
 use crate::error::PageError;
@@ -43,6 +44,7 @@ pub(crate) struct Pages {
     pub(super) urls: Urls,
     pub(super) name: String,
     pub(super) mailer: Option<Arc<dyn Mailer>>,
+    pub(super) outgoing: Outgoing,
     pub(super) while_signed_in: WhileSignedIn,
     pub(super) after_reset: AfterReset,
     pub(super) login_next_page: Option<String>,
@@ -58,6 +60,7 @@ impl Pages {
             urls: Urls::under(&prefix),
             name: "Cloakroom".to_owned(),
             mailer: None,
+            outgoing: Outgoing::default(),
             while_signed_in: WhileSignedIn::default(),
             after_reset: AfterReset::default(),
             login_next_page: None,

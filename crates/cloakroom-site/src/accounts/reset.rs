@@ -11,6 +11,7 @@ use cloakroom_core::validators::UserFacts;
 use cloakroom_web::forms::accounts::{PasswordResetForm, SetPasswordForm};
 use cloakroom_web::{Ctx, GuardRejection, redirect};
 
+use super::outgoing::Wish;
 use super::pages::{AfterReset, Pages, csrf_token};
 use super::view::{Answer, Asked, Request, form_view, template_view};
 use crate::error::PageError;
@@ -41,8 +42,10 @@ fn send_links(pages: &Pages, ctx: &Ctx, email: &str) -> Result<(), PageError> {
     let scheme = if ctx.is_secure() { "https" } else { "http" };
     let site = Site { name: host.to_owned(), origin: format!("{scheme}://{host}") };
     match &pages.mailer {
-        // Sent off the request's path; the answer does not wait.
-        Some(mailer) => drop(ctx.auth_service().send_reset_links(email.to_owned(), site, Arc::clone(mailer))),
+        Some(mailer) => {
+            let (auth, mailer) = (ctx.auth_service().clone(), Arc::clone(mailer));
+            pages.outgoing.send(Wish { auth, email: email.to_owned(), site, mailer });
+        }
         None => tracing::error!(target: "cloakroom::site", "a reset link was asked for, and there is no mailer"),
     }
     Ok(())

@@ -114,6 +114,23 @@ async fn a_reset_does_not_tell_who_is_there() {
     assert_eq!(browser.submit("/accounts/password_reset/", &[]).await.codes("email"), ["required"]);
 }
 
+/// A106: mails go out in the order in which they were asked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reset_mails_keep_their_order() {
+    let site = TestSite::new().await;
+    let mut browser = site.browser();
+    let names: Vec<_> = (0..20).map(|n| format!("user{n}")).collect();
+    for name in &names {
+        site.user(name).await;
+    }
+    for name in &names {
+        browser.submit("/accounts/password_reset/", &[("email", &format!("{name}@site.example"))]).await;
+    }
+    site.mailed_link(names.len()).await;
+    let order: Vec<_> = site.outbox.letters().iter().map(|letter| letter.to.to_string()).collect();
+    assert_eq!(order, names.iter().map(|name| format!("{name}@site.example")).collect::<Vec<_>>());
+}
+
 /// A91, A93: old, damaged and nonsensical links are pages with 200.
 #[tokio::test]
 async fn bad_links_are_told_kindly() {
