@@ -11,7 +11,7 @@ use crate::error::not_found;
 use crate::mail::{MailSettingsError, PostOffice};
 use crate::setup::SetupLink;
 use crate::templates::{TemplateError, Templates};
-use crate::{ErrorPages, home};
+use crate::{ErrorPages, api, home};
 
 /// What a site's settings say of its pages is wrong.
 #[derive(Debug, thiserror::Error)]
@@ -59,10 +59,10 @@ impl AccountsExt for Cloakroom {
     }
 }
 
-/// The server's pages without the layer: the first page, the accounts, and the set-up link if there is one. A router that
+/// The server's pages without the layer: the first page, the accounts, their API, and the set-up link if there is one. A router that
 /// adds pages of its own puts [`Cloakroom::layer`] around both.
 pub fn routes(accounts: &Accounts, setup: Option<&SetupLink>) -> Router {
-    let pages = accounts.router().merge(home::router(accounts));
+    let pages = accounts.router().merge(api::router(accounts)).merge(home::router(accounts));
     match setup {
         Some(link) => pages.merge(link.router()),
         None => pages,
@@ -74,7 +74,9 @@ pub fn server(site: &Cloakroom, accounts: &Accounts, setup: Option<&SetupLink>) 
     finish(routes(accounts, setup), accounts, site.layer())
 }
 
-/// Puts the layer and the error pages around routes, those of no route included.
+/// Puts the layer and the error pages around routes, those of no route included. The API makes its CSRF checks itself.
 pub fn finish(routes: Router, accounts: &Accounts, layer: cloakroom_web::CloakroomLayer) -> Router {
+    let exempt = accounts.redirecting_paths().chain(api::exempt_paths(accounts));
+    let layer = layer.insecure_csrf_exempt_all(exempt);
     routes.fallback(not_found).layer(layer).layer(ErrorPages::new(accounts.clone()))
 }

@@ -1,6 +1,7 @@
 //! Account pages, ready to mount: log in and out, sign up, profile, passwords, sessions.
 
 pub mod accounts;
+pub mod api;
 pub mod assets;
 mod error;
 mod error_pages;

@@ -22,7 +22,7 @@ mod respond;
 mod site;
 mod stack;
 
-pub use self::body::{BodyError, FormData, FormRejection, QueryDict, Upload};
+pub use self::body::{BodyError, FormData, FormRejection, JsonBody, QueryDict, Upload};
 pub use self::config::{ApiPaths, CsrfConfig, Debug, HostCheck, Limits, LoginUrls, SecurityConfig, WebConfig};
 pub use self::csrf::Csrf;
 pub use self::ctx::{Connection, Ctx};

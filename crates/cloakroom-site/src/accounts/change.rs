@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cloakroom_auth::PasswordChanged;
+use cloakroom_core::models;
 use cloakroom_core::secret::Secret;
 use cloakroom_core::validators::UserFacts;
 use cloakroom_web::forms::accounts::PasswordChangeForm;
@@ -34,25 +35,33 @@ async fn show(pages: &Pages, request: &Request, user: &User, form: &PasswordChan
 }
 
 async fn submit(pages: &Pages, request: &Request, user: &User, help: &[String]) -> Answer {
+    match change_password(request, user, help).await? {
+        Ok(()) => Ok(redirect(&pages.urls.password_change_done)),
+        Err(form) => show(pages, request, user, &form).await,
+    }
+}
+
+/// Changes the password as the form says and keeps this session, or gives the form back with its errors.
+pub(crate) async fn change_password(
+    request: &Request,
+    user: &models::User,
+    help: &[String],
+) -> Result<Result<(), PasswordChangeForm>, PageError> {
     let auth = request.ctx.auth();
     let mut form = PasswordChangeForm::bind(help, |name| request.field(name));
-    form.finish(&UserFacts::from(user.as_arc().as_ref()), |password, facts| {
+    form.finish(&UserFacts::from(user), |password, facts| {
         auth.validate_password(&Secret::new(password.to_owned()), Some(facts))
     });
-    let mut changed = user.as_arc().as_ref().clone();
+    let mut changed = user.clone();
     if !change(request, &mut changed, &mut form).await? {
-        return show(pages, request, user, &form).await;
+        return Ok(Err(form));
     }
     auth.update_session_auth_hash(&changed).await?;
-    Ok(redirect(&pages.urls.password_change_done))
+    Ok(Ok(()))
 }
 
 /// Changes the password if the form is valid and the old one right. The old one is hashed once, whatever else is wrong.
-async fn change(
-    request: &Request,
-    user: &mut cloakroom_core::models::User,
-    form: &mut PasswordChangeForm,
-) -> Result<bool, PageError> {
+async fn change(request: &Request, user: &mut models::User, form: &mut PasswordChangeForm) -> Result<bool, PageError> {
     let auth = request.ctx.auth_service();
     let Some(old) = form.old_password().map(|old| Secret::new(old.to_owned())) else { return Ok(false) };
     let Some(new) = form.new_password().map(|new| Secret::new(new.expose().to_owned())) else {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cloakroom_auth::{Authenticated, Credentials};
+use cloakroom_core::models::User;
 use cloakroom_web::forms::accounts::AuthenticationForm;
 use cloakroom_web::{GuardRejection, redirect};
 
@@ -33,20 +34,28 @@ async fn show(pages: &Pages, request: &Request, form: &AuthenticationForm) -> An
 }
 
 async fn submit(pages: &Pages, request: &Request) -> Answer {
+    match sign_in(request).await? {
+        Ok(_) => Ok(redirect(&success_url(pages, request)?)),
+        Err(form) => show(pages, request, &form).await,
+    }
+}
+
+/// Signs in whom the form names, or gives the form back with its errors.
+pub(crate) async fn sign_in(request: &Request) -> Result<Result<Arc<User>, AuthenticationForm>, PageError> {
     let auth = request.ctx.auth();
     let mut form = AuthenticationForm::bind(|name| request.field(name));
     if let Some((username, password)) = form.credentials() {
         match auth.authenticate(Credentials::password(username, password.to_owned())).await? {
             Authenticated::Yes(user) if user.is_active => {
                 auth.login(&user).await?;
-                return Ok(redirect(&success_url(pages, request)?));
+                return Ok(Ok(Arc::clone(user.user())));
             }
             // Only AllowAllUsersModelBackend lets closed accounts get this far (A61).
             Authenticated::Yes(_) => form.refuse_inactive(),
             Authenticated::No(_) => form.refuse_login(),
         }
     }
-    show(pages, request, &form).await
+    Ok(Err(form))
 }
 
 fn success_url(pages: &Pages, request: &Request) -> Result<String, PageError> {

@@ -15,17 +15,17 @@
 //! Each page is a route of its own, to be mounted together by [`Accounts::router`] or alone. They need
 //! [`CloakroomLayer`](cloakroom_web::CloakroomLayer) around them, and hold no policy: they ask `cloakroom-auth`.
 
-mod change;
+pub(crate) mod change;
 mod delete;
-mod login;
+pub(crate) mod login;
 mod logout;
 mod outgoing;
 pub(crate) mod pages;
 mod profile;
-mod reset;
-mod sessions;
-mod signup;
-mod update;
+pub(crate) mod reset;
+pub(crate) mod sessions;
+pub(crate) mod signup;
+pub(crate) mod update;
 pub(crate) mod view;
 
 use std::sync::Arc;
@@ -126,41 +126,35 @@ impl Accounts {
     /// All pages under the prefix, with their stylesheet. Without the slash at its end each address answers 301 to the one
     /// with it (G61).
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        let Urls {
-            delete,
-            login,
-            logout,
-            password_change,
-            password_change_done,
-            password_reset,
-            password_reset_complete,
-            password_reset_done,
-            profile,
-            sessions,
-            sessions_revoke,
-            signup,
-            update,
-        } = self.urls();
-        let confirm = self.urls().password_reset_confirm("{uidb64}", "{token}");
-        let pages: [(&str, MethodRouter<S>); 14] = [
-            (delete, self.delete()),
-            (login, self.login()),
-            (logout, self.logout()),
-            (password_change, self.password_change()),
-            (password_change_done, self.password_change_done()),
-            (password_reset, self.password_reset()),
-            (password_reset_complete, self.password_reset_complete()),
-            (password_reset_done, self.password_reset_done()),
-            (&confirm, self.password_reset_confirm()),
-            (profile, self.profile()),
-            (sessions, self.sessions()),
-            (sessions_revoke, self.sessions_revoke()),
-            (signup, self.signup()),
-            (update, self.update()),
-        ];
-        pages.into_iter().fold(assets::router(), |router, (path, page)| {
-            router.route(path, page).route(path.trim_end_matches('/'), append_slash())
+        self.pages_by_path().into_iter().fold(assets::router(), |router, (path, page)| {
+            router.route(path.trim_end_matches('/'), append_slash()).route(&path, page)
         })
+    }
+
+    /// The addresses without their closing slash. As in Django their requests are sent on without a CSRF check; have the
+    /// layer leave them out ([`insecure_csrf_exempt_all`](cloakroom_web::CloakroomLayer::insecure_csrf_exempt_all)).
+    pub fn redirecting_paths(&self) -> impl Iterator<Item = String> {
+        self.pages_by_path::<()>().into_iter().map(|(path, _)| path.trim_end_matches('/').to_owned())
+    }
+
+    fn pages_by_path<S: Clone + Send + Sync + 'static>(&self) -> [(String, MethodRouter<S>); 14] {
+        let urls = self.urls();
+        [
+            (urls.delete.clone(), self.delete()),
+            (urls.login.clone(), self.login()),
+            (urls.logout.clone(), self.logout()),
+            (urls.password_change.clone(), self.password_change()),
+            (urls.password_change_done.clone(), self.password_change_done()),
+            (urls.password_reset.clone(), self.password_reset()),
+            (urls.password_reset_complete.clone(), self.password_reset_complete()),
+            (urls.password_reset_done.clone(), self.password_reset_done()),
+            (urls.password_reset_confirm("{uidb64}", "{token}"), self.password_reset_confirm()),
+            (urls.profile.clone(), self.profile()),
+            (urls.sessions.clone(), self.sessions()),
+            (urls.sessions_revoke.clone(), self.sessions_revoke()),
+            (urls.signup.clone(), self.signup()),
+            (urls.update.clone(), self.update()),
+        ]
     }
 
     /// `login/` (A110, M02).

@@ -37,7 +37,7 @@ pub(super) async fn request(pages: Arc<Pages>, request: Request) -> Answer {
     pages.page(&request.ctx, &page)
 }
 
-fn send_links(pages: &Pages, ctx: &Ctx, email: &str) -> Result<(), PageError> {
+pub(crate) fn send_links(pages: &Pages, ctx: &Ctx, email: &str) -> Result<(), PageError> {
     let host = ctx.host().map_err(|e| GuardRejection::Host(e.clone()))?;
     let scheme = if ctx.is_secure() { "https" } else { "http" };
     let site = Site { name: host.to_owned(), origin: format!("{scheme}://{host}") };
@@ -87,28 +87,54 @@ pub(super) async fn confirm(pages: Arc<Pages>, request: Request) -> Answer {
 
 async fn set_password(pages: &Pages, request: &Request, user: &User, uid: &str, token: &str) -> Answer {
     let ctx = &request.ctx;
-    let auth = ctx.auth();
     let help = Pages::password_help(ctx);
-    let mut form = match form_view(ctx)? {
+    let form = match form_view(ctx)? {
         Asked::Show => SetPasswordForm::plain(&help),
-        Asked::Submit => SetPasswordForm::bind(
-            &help,
-            |name| request.field(name),
-            &UserFacts::from(user),
-            |password, facts| auth.validate_password(&Secret::new(password.to_owned()), Some(facts)),
-        ),
+        Asked::Submit => match reset_password(request, user, uid, token, &help).await? {
+            Reset::Done(user) => return finish(pages, ctx, *user).await,
+            Reset::Invalid => return invalid(pages, ctx),
+            Reset::Refused(form) => form,
+        },
     };
+    let page = PasswordResetConfirm { form: Some(form.form().into()), csrf_token: csrf_token(ctx).await? };
+    pages.page(ctx, &page)
+}
+
+/// What became of a reset.
+pub(crate) enum Reset {
+    /// The password is set.
+    Done(Box<User>),
+    /// The form has errors.
+    Refused(SetPasswordForm),
+    /// The link was used meanwhile, or the account is gone.
+    Invalid,
+}
+
+/// Sets the password that the form chooses, by a link that was checked.
+pub(crate) async fn reset_password(
+    request: &Request,
+    user: &User,
+    uid: &str,
+    token: &str,
+    help: &[String],
+) -> Result<Reset, PageError> {
+    let auth = request.ctx.auth();
+    let mut form = SetPasswordForm::bind(
+        help,
+        |name| request.field(name),
+        &UserFacts::from(user),
+        |password, facts| auth.validate_password(&Secret::new(password.to_owned()), Some(facts)),
+    );
     if let Some(new) = form.new_password() {
         let new = Secret::new(new.expose().to_owned());
         match auth.reset_password(uid, token, &new).await? {
-            ResetOutcome::Yes(user) => return finish(pages, ctx, user).await,
+            ResetOutcome::Yes(user) => return Ok(Reset::Done(Box::new(user))),
             ResetOutcome::Refused(objections) => form.refuse_new_password(objections),
             ResetOutcome::TooLong => form.refuse_too_long(),
-            _ => return invalid(pages, ctx),
+            _ => return Ok(Reset::Invalid),
         }
     }
-    let page = PasswordResetConfirm { form: Some(form.form().into()), csrf_token: csrf_token(ctx).await? };
-    pages.page(ctx, &page)
+    Ok(Reset::Refused(form))
 }
 
 async fn finish(pages: &Pages, ctx: &Ctx, user: User) -> Result<Response, PageError> {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use cloakroom_auth::{OwnSession, WhichSession};
-use cloakroom_web::{GuardRejection, User, redirect};
+use cloakroom_core::models;
+use cloakroom_web::{Ctx, GuardRejection, User, redirect};
 
 use super::pages::{Pages, csrf_token};
 use super::view::{Answer, Request, post, safe};
@@ -13,7 +14,7 @@ use crate::templates::context::{SessionRow, Sessions};
 
 pub(super) async fn list(pages: Arc<Pages>, request: Request, user: User) -> Answer {
     safe(&request.ctx)?;
-    let rows = own(&request, &user).await?;
+    let rows = own(&request.ctx, &user).await?;
     let rows = rows.into_iter().map(|row| {
         let current = row.which == WhichSession::Current;
         SessionRow::new(row.public_id(), current, row.expire_date, String::new())
@@ -26,7 +27,7 @@ pub(super) async fn list(pages: Arc<Pages>, request: Request, user: User) -> Ans
 pub(super) async fn revoke(pages: Arc<Pages>, request: Request, user: User) -> Answer {
     post(&request.ctx)?;
     let wanted = request.form.get("id").unwrap_or_default();
-    let rows = own(&request, &user).await?;
+    let rows = own(&request.ctx, &user).await?;
     if wanted == "others" {
         for row in rows.iter().filter(|row| row.which == WhichSession::Other) {
             request.ctx.sessions().end(&row.key).await?;
@@ -52,8 +53,9 @@ async fn end(pages: &Pages, request: &Request, row: &OwnSession) -> Result<Respo
     }
 }
 
-async fn own(request: &Request, user: &User) -> Result<Vec<OwnSession>, PageError> {
-    let session = request.ctx.session().await?;
+/// The sessions of a user, their own first.
+pub(crate) async fn own(ctx: &Ctx, user: &models::User) -> Result<Vec<OwnSession>, PageError> {
+    let session = ctx.session().await?;
     let key = session.key();
-    Ok(request.ctx.auth_service().own_sessions(request.ctx.sessions(), user, key.as_ref()).await?)
+    Ok(ctx.auth_service().own_sessions(ctx.sessions(), user, key.as_ref()).await?)
 }

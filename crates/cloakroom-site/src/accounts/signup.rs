@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cloakroom_auth::{BackendChoice, Created, NewAccount, NotCreated};
+use cloakroom_core::models::User;
 use cloakroom_core::secret::Secret;
 use cloakroom_web::forms::accounts::{Taken, UserCreationForm};
 use cloakroom_web::redirect;
@@ -26,6 +27,17 @@ async fn show(pages: &Pages, request: &Request, form: &UserCreationForm) -> Answ
 }
 
 async fn submit(pages: &Pages, request: &Request, help: &[String]) -> Answer {
+    match sign_up(request, help).await? {
+        Ok(_) => Ok(redirect(&request.ctx.config().urls.login_redirect_url)),
+        Err(form) => show(pages, request, &form).await,
+    }
+}
+
+/// Makes the account that the form describes and signs it in, or gives the form back with its errors.
+pub(crate) async fn sign_up(
+    request: &Request,
+    help: &[String],
+) -> Result<Result<Arc<User>, UserCreationForm>, PageError> {
     let mut form = UserCreationForm::bind(help, |name| request.field(name));
     check(request, &mut form).await?;
     let auth = request.ctx.auth();
@@ -34,8 +46,9 @@ async fn submit(pages: &Pages, request: &Request, help: &[String]) -> Answer {
         let account = NewAccount::new(new.username).with_email(new.email).with_password(password);
         match auth.create_user(account).await? {
             Created::Yes(user) => {
-                auth.login_without_proof(&Arc::new(user), BackendChoice::First).await?;
-                return Ok(redirect(&request.ctx.config().urls.login_redirect_url));
+                let user = Arc::new(user);
+                auth.login_without_proof(&user, BackendChoice::First).await?;
+                return Ok(Ok(user));
             }
             Created::No(NotCreated::PasswordTooLong) => form.refuse_too_long(),
             // Somebody else took the name since it was looked up.
@@ -43,7 +56,7 @@ async fn submit(pages: &Pages, request: &Request, help: &[String]) -> Answer {
             _ => form.refuse_taken(),
         }
     }
-    show(pages, request, &form).await
+    Ok(Err(form))
 }
 
 /// Asks the service what the form cannot know.

@@ -77,6 +77,18 @@ impl Charset {
             Self::Other(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
         }
     }
+
+    /// Reads bytes as text; `None` if they are none.
+    pub(super) fn decode_strictly(self, bytes: &[u8]) -> Option<String> {
+        match self {
+            Self::Utf8 => String::from_utf8(bytes.to_vec()).ok(),
+            Self::Ascii => bytes.is_ascii().then(|| self.decode(bytes)),
+            Self::Latin1 => Some(self.decode(bytes)),
+            Self::Other(encoding) => {
+                encoding.decode_without_bom_handling_and_without_replacement(bytes).map(|text| text.into_owned())
+            }
+        }
+    }
 }
 
 fn split(line: &str) -> Vec<&str> {

@@ -6,12 +6,14 @@
 mod content_type;
 mod extract;
 mod form_data;
+mod json;
 mod multipart;
 mod query_dict;
 mod read;
 
 pub use self::extract::FormRejection;
 pub use self::form_data::{FormData, Upload};
+pub use self::json::JsonBody;
 pub use self::query_dict::QueryDict;
 pub use self::read::BodyError;
 pub(crate) use self::read::buffer_form;

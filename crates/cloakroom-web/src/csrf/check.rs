@@ -75,7 +75,7 @@ pub(crate) async fn check(ctx: &Ctx, request: Request<Body>) -> Result<Request<B
     }
 }
 
-fn decide(ctx: &Ctx, parts: &Parts, stored: &Stored) -> Decision {
+pub(super) fn decide(ctx: &Ctx, parts: &Parts, stored: &Stored) -> Decision {
     let config = ctx.config();
     let origin = header_text(&parts.headers, ORIGIN.as_str());
     let referer = header_text(&parts.headers, REFERER.as_str());
@@ -96,6 +96,14 @@ fn decide(ctx: &Ctx, parts: &Parts, stored: &Stored) -> Decision {
 
 /// The 403 of a refused request; the reason goes to the log, and to developers (C40, L02).
 pub(crate) fn refusal(ctx: &Ctx, rejection: &Rejection) -> Response {
+    log(ctx, rejection);
+    let reason = rejection.to_string();
+    let mut response = pages::csrf_failure((ctx.config().debug == Debug::On).then_some(reason.as_str()));
+    response.extensions_mut().insert(CsrfRefusal(rejection.clone()));
+    response
+}
+
+pub(super) fn log(ctx: &Ctx, rejection: &Rejection) {
     tracing::warn!(
         target: "django.security.csrf",
         reason = rejection.as_str(),
@@ -103,10 +111,6 @@ pub(crate) fn refusal(ctx: &Ctx, rejection: &Rejection) -> Response {
         path = ?ctx.path(),
         "Forbidden: CSRF verification failed"
     );
-    let reason = rejection.to_string();
-    let mut response = pages::csrf_failure((ctx.config().debug == Debug::On).then_some(reason.as_str()));
-    response.extensions_mut().insert(CsrfRefusal(rejection.clone()));
-    response
 }
 
 /// Why a request was refused, in the answer's extensions, for those who answer it in their own way.

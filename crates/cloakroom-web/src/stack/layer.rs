@@ -80,6 +80,12 @@ impl CloakroomLayer {
         self
     }
 
+    /// Frees several routes; see [`insecure_csrf_exempt`](Self::insecure_csrf_exempt).
+    pub fn insecure_csrf_exempt_all<P: Into<Box<str>>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
+        Arc::make_mut(&mut self.shared).exempt.extend(paths.into_iter().map(Into::into));
+        self
+    }
+
     /// Checks no route but those with [`CsrfProtect`](crate::csrf::CsrfProtect): Django without `CsrfViewMiddleware`.
     pub fn insecure_without_csrf(mut self) -> Self {
         Arc::make_mut(&mut self.shared).csrf = CsrfDefault::Unchecked;

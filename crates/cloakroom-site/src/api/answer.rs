@@ -1,0 +1,226 @@
+//! What the doors answer: JSON.
+
+use axum::body::Body;
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use cloakroom_auth::AuthError;
+use cloakroom_core::csrf::{Rejection, UnmaskableSecret};
+use cloakroom_core::models::User;
+use cloakroom_sessions::SessionError;
+use cloakroom_web::forms::{Form, FormError, NON_FIELD};
+use cloakroom_web::{BodyError, GuardRejection};
+use serde_json::{Map, Value, json};
+
+use crate::error::PageError;
+
+/// Why a door did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    /// The body is no JSON, or none of texts: 400.
+    #[error("the body is not what was expected: {0}")]
+    Body(&'static str),
+    /// The form in the body has errors: 400.
+    #[error("the form has errors")]
+    Form(Value),
+    /// The CSRF check failed: 403 (D03).
+    #[error("CSRF Failed: {0}")]
+    Csrf(Rejection),
+    /// Nobody is signed in: 403 (D04).
+    #[error("Authentication credentials were not provided.")]
+    Anonymous,
+    /// There is no such thing: 404.
+    #[error("Not found.")]
+    NotFound,
+    /// The door does not take this method: 405.
+    #[error("Method \"{method}\" not allowed.")]
+    Method {
+        /// The method.
+        method: Method,
+        /// Those that it takes.
+        allow: String,
+    },
+    /// The client takes no JSON: 406.
+    #[error("Answers are JSON, which the Accept header rules out.")]
+    NotAcceptable,
+    /// The body is said to be something else than JSON: 415.
+    #[error("Bodies must be JSON, with the type application/json.")]
+    MediaType,
+    /// As with the pages.
+    #[error(transparent)]
+    Page(#[from] PageError),
+}
+
+impl ApiError {
+    /// The errors of a form.
+    pub(super) fn form(form: &Form) -> Self {
+        Self::Form(form_errors(form))
+    }
+
+    /// A field whose value leads nowhere.
+    pub(super) fn invalid(field: &str) -> Self {
+        let error = FormError::of("invalid");
+        Self::Form(json!({ field: [error.message()], "codes": { field: [error.code()] } }))
+    }
+
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::Body(_) | Self::Form(_) => StatusCode::BAD_REQUEST,
+            Self::Csrf(_) | Self::Anonymous => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Page(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        Self::Page(error.into())
+    }
+}
+
+impl From<SessionError> for ApiError {
+    fn from(error: SessionError) -> Self {
+        Self::Page(error.into())
+    }
+}
+
+impl From<UnmaskableSecret> for ApiError {
+    fn from(error: UnmaskableSecret) -> Self {
+        Self::Page(error.into())
+    }
+}
+
+impl From<GuardRejection> for ApiError {
+    fn from(error: GuardRejection) -> Self {
+        Self::Page(error.into())
+    }
+}
+
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        Self::Page(error.into())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let text = self.to_string();
+        match self {
+            Self::Form(body) => answer(status, &body),
+            Self::Page(error) => in_json(&error.into_response()),
+            Self::Method { allow, .. } => {
+                let mut response = detail(status, &text);
+                if let Ok(allow) = HeaderValue::from_str(&allow) {
+                    response.headers_mut().insert(ALLOW, allow);
+                }
+                response
+            }
+            _ => detail(status, &text),
+        }
+    }
+}
+
+/// A failure that has a page, said in JSON.
+fn in_json(page: &Response) -> Response {
+    let status = page.status();
+    let mut response = detail(status, status.canonical_reason().unwrap_or("Error"));
+    if let Some(after) = page.headers().get(RETRY_AFTER) {
+        response.headers_mut().insert(RETRY_AFTER, after.clone());
+    }
+    response
+}
+
+fn detail(status: StatusCode, text: &str) -> Response {
+    answer(status, &json!({ "detail": text }))
+}
+
+/// A body of JSON.
+pub(super) fn answer(status: StatusCode, body: &Value) -> Response {
+    // JavaScript of old takes these two for ends of lines.
+    let text = body.to_string().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// 200 with a body.
+pub(super) fn ok(body: &Value) -> Response {
+    answer(StatusCode::OK, body)
+}
+
+/// 204.
+pub(super) fn nothing() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// What a user is told of themselves.
+pub(super) fn user_json(user: &User) -> Value {
+    let pk = user.id.as_int().map_or_else(|| Value::from(user.id.to_string()), Value::from);
+    json!({
+        "pk": pk,
+        "username": user.username,
+        "email": user.email,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+    })
+}
+
+/// Texts by field, and the same as codes under `codes`.
+fn form_errors(form: &Form) -> Value {
+    let (mut texts, mut codes) = (Map::new(), Map::new());
+    for (name, errors) in form.errors().iter() {
+        let name = if name == NON_FIELD { "non_field_errors" } else { name };
+        texts.insert(name.to_owned(), errors.iter().map(FormError::message).collect());
+        codes.insert(name.to_owned(), errors.iter().map(FormError::code).collect());
+    }
+    texts.insert("codes".to_owned(), Value::Object(codes));
+    Value::Object(texts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloakroom_web::forms::Field;
+
+    #[test]
+    fn errors_stand_by_field_and_code() {
+        let mut form = Form::bind(vec![Field::text("a")], |_| None);
+        form.add_error(NON_FIELD, FormError::of("invalid_login"));
+        let body = form_errors(&form);
+        assert_eq!(body["codes"], json!({ "a": ["required"], "non_field_errors": ["invalid_login"] }));
+        assert_eq!(body["a"].as_array().map(Vec::len), Some(1));
+        assert!(body["non_field_errors"][0].is_string());
+    }
+
+    /// F01: a store that fails is 503 here too, and says when to come back.
+    #[test]
+    fn a_failed_store_is_said_in_json() {
+        let mut page = Response::new(Body::from("<html>"));
+        *page.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        page.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        let response = in_json(&page);
+        assert_eq!(
+            (response.status(), &response.headers()[RETRY_AFTER]),
+            (page.status(), &HeaderValue::from_static("5"))
+        );
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
+    }
+
+    #[test]
+    fn a_method_that_is_not_taken_names_those_that_are() {
+        let error = ApiError::Method { method: Method::PUT, allow: "POST, OPTIONS".to_owned() };
+        let response = error.into_response();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[ALLOW]),
+            (405, &HeaderValue::from_static("POST, OPTIONS"))
+        );
+    }
+}
