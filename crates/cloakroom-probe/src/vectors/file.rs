@@ -1,5 +1,6 @@
 //! The shape of a vector file: `_meta`, cases, and what came of them.
 
+use std::any::Any;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -125,7 +126,9 @@ impl File {
             let kind = all["kind"].as_str().unwrap_or_default();
             let case = Case { kind, input: &all["in"], out, version, all, file: self };
             let outcome = catch_unwind(AssertUnwindSafe(|| check(&case)));
-            outcome.unwrap_or_else(|_| Err("the check panicked".into())).map_err(|why| format!("({version:?}) {why}"))
+            outcome
+                .unwrap_or_else(|panic| Err(format!("the check panicked: {}", message(&*panic))))
+                .map_err(|why| format!("({version:?}) {why}"))
         };
         let work = || {
             while let Some(case) = self.cases.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -148,6 +151,12 @@ impl File {
         verdicts.sort_by(|a, b| a.id.cmp(&b.id));
         verdicts
     }
+}
+
+/// What a panic says.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
 impl Case<'_> {
