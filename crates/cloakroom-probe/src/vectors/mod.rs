@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a vector of another shape fails its own case, and that one only")]
 
 mod auth_hash;
+mod checks;
 mod commands;
 mod cookies;
 mod csrf;
@@ -44,6 +45,7 @@ enum Suite {
 /// The files and who checks them.
 const SUITES: &[(&str, Suite)] = &[
     ("auth_hash.json", Suite::Each(auth_hash::check)),
+    ("checks.json", Suite::Each(checks::check)),
     ("commands.json", Suite::Whole(commands::check)),
     ("cookies.json", Suite::Each(cookies::check)),
     ("csrf.json", Suite::Each(csrf::check)),

@@ -4,12 +4,22 @@ use std::path::Path;
 
 use cloakroom::Cloakroom;
 use cloakroom::db::migrations::{self, Status};
+use cloakroom::settings::Settings;
 use cloakroom::settings::checks::{self, Finding};
 use cloakroom_site::templates::{Templates, check_templates};
 
 use super::CommandError;
 use crate::cli::CheckArgs;
 use crate::terminal::Terminal;
+
+/// Says what is wrong with settings that a site cannot be opened with.
+///
+/// # Errors
+///
+/// [`CommandError::Checks`] when there is something.
+pub fn before_opening(settings: &Settings, terminal: &mut dyn Terminal) -> Result<(), CommandError> {
+    say(&checks::compatibility(settings), terminal)
+}
 
 /// Checks and says what was found.
 ///
@@ -39,16 +49,24 @@ pub async fn run(site: &Cloakroom, args: &CheckArgs, terminal: &mut dyn Terminal
     if args.deploy {
         findings.extend(checks::deploy(site.settings(), site.secret_keys()));
     }
-    for finding in &findings {
+    if findings.is_empty() {
+        terminal.say("No problems found.");
+        return Ok(());
+    }
+    say(&findings, terminal)
+}
+
+/// Says each finding and how many there are; fails if one of them must be mended.
+fn say(findings: &[Finding], terminal: &mut dyn Terminal) -> Result<(), CommandError> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    for finding in findings {
         terminal.say(&finding.to_string());
     }
-    let errors = findings.iter().filter(|f| f.is_error()).count();
-    let summary = match findings.len() {
-        0 => "No problems found.".to_owned(),
-        1 => "1 problem found.".to_owned(),
-        n => format!("{n} problems found."),
-    };
-    if errors > 0 {
+    let summary =
+        if findings.len() == 1 { "1 problem found.".to_owned() } else { format!("{} problems found.", findings.len()) };
+    if findings.iter().any(Finding::is_error) {
         return Err(CommandError::Checks(summary));
     }
     terminal.say(&summary);
