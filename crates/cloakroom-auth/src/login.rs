@@ -134,10 +134,16 @@ impl Auth {
         user: &User,
     ) -> Result<(), AuthError> {
         session.cycle_key().await?;
+        self.keep_session_auth_hash(session, current, user);
+        Ok(())
+    }
+
+    /// The second half of [`update_session_auth_hash`](Self::update_session_auth_hash), for doors that find out who is
+    /// there only after the key was cycled, as Django does.
+    pub fn keep_session_auth_hash(&self, session: &Session, current: Option<&User>, user: &User) {
         if current.is_some_and(|c| c.id == user.id) {
             session.set_value(HASH_KEY, self.session_auth_hash(user));
         }
-        Ok(())
     }
 
     /// What a session keeps to notice a change of the password (A72).

@@ -9,6 +9,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use cloakroom_core::hosts::Scheme;
+use cloakroom_web::Connection;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -34,7 +36,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// Speaks HTTP/1.1 and HTTP/2 without TLS. A client that dawdles over its header is cut off after 15 seconds, one that
 /// sends more than 64 KiB of it is answered 431. The client's address is in the request's extensions as
-/// [`ConnectInfo`].
+/// [`ConnectInfo`] and [`Connection`].
 ///
 /// ```no_run
 /// # async fn example() -> std::io::Result<()> {
@@ -89,11 +91,13 @@ pub async fn end_signal() {
 fn spawn_connection(stream: TcpStream, address: SocketAddr, app: Router, graceful: &GracefulShutdown) {
     // Small answers must not wait for an acknowledgement.
     stream.set_nodelay(true).ok();
+    let facts = Connection { peer: Some(address), local: stream.local_addr().ok(), scheme: Scheme::Http };
     let service = service_fn(move |request: Request<Incoming>| {
         let app = app.clone();
         async move {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(address));
+            request.extensions_mut().insert(facts);
             Ok::<_, Infallible>(match app.oneshot(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},

@@ -61,6 +61,9 @@ async fn perform(ctx: &Ctx, op: Op) -> Outcome {
     match op.name.as_str() {
         "authenticate" => {
             let [u, p] = op.take()?;
+            if matches!(u, Value::None) || matches!(p, Value::None) {
+                return Ok(Value::None);
+            }
             let user = auth.authenticate(credentials(&u, &p)?).await?.user();
             return Ok(user.map_or(Value::None, |active| active.user().username.as_str().into()));
         }
@@ -71,6 +74,9 @@ async fn perform(ctx: &Ctx, op: Op) -> Outcome {
         }
         "login_password" => {
             let [u, p] = op.take()?;
+            if matches!(u, Value::None) || matches!(p, Value::None) {
+                return Ok(Value::Bool(false));
+            }
             return match auth.authenticate(credentials(&u, &p)?).await? {
                 Authenticated::Yes(active) => {
                     auth.login(&active).await?;

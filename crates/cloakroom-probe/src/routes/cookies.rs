@@ -71,6 +71,19 @@ fn perform(ctx: &Ctx, op: Op) -> Outcome {
 
 fn set(ctx: &Ctx, mut cookie: SetCookie, options: &Value) -> Outcome {
     let Value::Dict(options) = options else { return Err(Raised("TypeError")) };
+    let given = |name: &str| options.get(name).is_some_and(|v| !matches!(v, Value::None));
+    // Django has set the cookie by the time it objects to what is said of it, and the exception is caught here.
+    if given("expires_iso") && given("max_age") {
+        ctx.add_cookie(&cookie.without_path())?;
+        return Err(Raised("ValueError"));
+    }
+    if let Some(bad) = options.get("samesite").filter(|v| v.is_truthy())
+        && SameSite::parse(text(bad)?).is_err()
+    {
+        let kept = options.iter().filter(|(name, _)| name.as_str() != Some("samesite"));
+        set(ctx, cookie, &Value::Dict(kept.map(|(k, v)| (k.clone(), v.clone())).collect()))?;
+        return Err(Raised("ValueError"));
+    }
     for (name, value) in options.iter() {
         cookie = match (name.as_str().unwrap_or_default(), value) {
             ("path", Value::None) => cookie.without_path(),

@@ -95,9 +95,12 @@ impl Auth {
     ///
     /// A store failed.
     pub async fn update_session_auth_hash(&self, user: &models::User) -> Result<(), GuardRejection> {
-        let current = self.0.user().await?;
         let session = self.0.session().await?;
-        Ok(self.0.auth_service().update_session_auth_hash(&session, current.as_deref(), user).await?)
+        session.cycle_key().await?;
+        // Who is there is asked after the key was cycled: a session whose hash no longer fits is flushed, not kept.
+        let current = self.0.user().await?;
+        self.0.auth_service().keep_session_auth_hash(&session, current.as_deref(), user);
+        Ok(())
     }
 
     /// The request.
