@@ -4,6 +4,7 @@ use cloakroom_core::cookies::{CookieSpec, LegacySalt, SameSite};
 use cloakroom_core::csrf::{Policy, PolicySettings};
 use cloakroom_core::headers::{SecurityHeaders, SslRedirect};
 use cloakroom_core::hosts::HostRules;
+use cloakroom_core::messages::Level;
 
 /// Everything but the engines: the parts of the settings that requests and answers depend on. The default is Django's.
 ///
@@ -28,6 +29,8 @@ pub struct WebConfig {
     pub limits: Limits,
     /// Whether answers may show what is wrong.
     pub debug: Debug,
+    /// `MESSAGE_*`.
+    pub messages: MessagesConfig,
     /// Where guards answer 403 instead of sending to the log-in page.
     pub api: ApiPaths,
     /// `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` (V02).
@@ -121,6 +124,27 @@ impl Default for Limits {
     fn default() -> Self {
         Self { body_bytes: 2_621_440, upload_bytes: 16 * 1024 * 1024, fields: 1000, files: 100 }
     }
+}
+
+/// `MESSAGE_STORAGE` and `MESSAGE_LEVEL` (M01).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MessagesConfig {
+    /// Where messages wait for the next page.
+    pub storage: MessageStorage,
+    /// The lowest level that is not dropped.
+    pub level: Level,
+}
+
+/// Where messages wait for the next page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MessageStorage {
+    /// In the cookie `messages`, and what does not fit in the session.
+    #[default]
+    Fallback,
+    /// In the cookie `messages`; the oldest are lost where not all fit (M04).
+    Cookie,
+    /// In the session.
+    Session,
 }
 
 /// `DEBUG`.

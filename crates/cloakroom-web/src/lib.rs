@@ -16,6 +16,7 @@ mod error;
 pub mod extract;
 pub mod forms;
 pub mod guards;
+mod messages;
 pub mod pages;
 mod remote_user;
 mod respond;

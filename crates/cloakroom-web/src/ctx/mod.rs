@@ -18,6 +18,7 @@ use http::request::Parts;
 pub use self::facts::Connection;
 pub(crate) use self::facts::{Facts, header_text, with_host_facts};
 use crate::body::FormData;
+use crate::messages::MessageState;
 use crate::site::Site;
 
 /// One request, as the layer knows it: the same for all who hold a clone, and in the request's extensions.
@@ -55,6 +56,8 @@ pub(crate) struct State {
     pub(crate) token: Option<TokenState>,
     /// Whether the request passed the CSRF check, so that no second one need be made.
     pub(crate) csrf: CsrfCheck,
+    /// What was done with messages; `None` until somebody does.
+    pub(crate) messages: Option<Box<MessageState>>,
     /// The cookies that the answer will set.
     pub(crate) cookies: ResponseCookies,
     /// Whether the answer depends on cookies.

@@ -10,6 +10,7 @@ use axum_core::body::Body;
 use axum_core::response::Response;
 use cloakroom_auth::Auth;
 use cloakroom_core::clock::{Clock, SystemClock};
+use cloakroom_core::messages::MessageSigner;
 use cloakroom_core::random::{OsRandom, Random};
 use cloakroom_sessions::Sessions;
 use http::Request;
@@ -67,7 +68,8 @@ impl CloakroomLayer {
         random: Arc<dyn Random>,
     ) -> Self {
         let headers = AnswerHeaders::new(&config.security.headers);
-        let site = Arc::new(Site { config, sessions, auth, clock, random });
+        let messages = MessageSigner::new(auth.secret_keys());
+        let site = Arc::new(Site { config, sessions, auth, messages, clock, random });
         Self { shared: Arc::new(Shared { site, headers, exempt: HashSet::new(), csrf: CsrfDefault::Checked }) }
     }
 
