@@ -16,7 +16,7 @@ use cloakroom_core::validators::{self, PasswordValidator};
 use cloakroom_db::Database;
 use cloakroom_sessions::{AnyEngine, CookieCodec, CookieEnd, DeadCookie, SavePolicy, SessionConfig, TextCodec};
 use cloakroom_sessions::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, SignedCookiesEngine};
-use cloakroom_web::{CsrfConfig, Debug, LoginUrls, SecurityConfig, WebConfig};
+use cloakroom_web::{CsrfConfig, Debug, LoginUrls, MessageStorage, MessagesConfig, SecurityConfig, WebConfig};
 
 use crate::error::BuildError;
 use crate::settings::{Settings, ValidatorSetting};
@@ -33,6 +33,7 @@ pub(crate) fn web_config(s: &Settings) -> Result<WebConfig, BuildError> {
             login_redirect_url: s.login_redirect_url.clone(),
             logout_redirect_url: s.logout_redirect_url.clone(),
         },
+        messages: messages_config(s),
         debug: if s.debug { Debug::On } else { Debug::Off },
         legacy_salt: if s.signed_cookie_legacy_salt_fallback { LegacySalt::Accept } else { LegacySalt::Refuse },
         ..WebConfig::default()
@@ -144,6 +145,15 @@ fn csrf_config(s: &Settings) -> Result<CsrfConfig, BuildError> {
     };
     check_cookie("CSRF_COOKIE_NAME", &cookie)?;
     Ok(CsrfConfig { policy, cookie, age_secs: s.csrf_cookie_age })
+}
+
+fn messages_config(s: &Settings) -> MessagesConfig {
+    let storage = match s.message_storage.as_str() {
+        "cookie" => MessageStorage::Cookie,
+        "session" => MessageStorage::Session,
+        _ => MessageStorage::Fallback,
+    };
+    MessagesConfig { storage, ..MessagesConfig::default() }
 }
 
 fn security_config(s: &Settings) -> Result<SecurityConfig, BuildError> {

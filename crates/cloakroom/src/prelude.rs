@@ -1,4 +1,4 @@
 //! What nearly every application uses.
 
 pub use crate::Cloakroom;
-pub use cloakroom_web::{CurrentUser, GuardRejection, LazySession, Session, User};
+pub use cloakroom_web::{CurrentUser, GuardRejection, LazySession, Messages, Session, User};

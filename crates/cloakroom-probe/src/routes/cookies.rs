@@ -113,7 +113,7 @@ fn utc(moment: &DateTime) -> Option<Timestamp> {
 }
 
 /// Python's `str()` of a JSON value.
-fn python_str(value: &Value) -> String {
+pub(super) fn python_str(value: &Value) -> String {
     match value {
         Value::Str(text) => text.to_string_lossy(),
         Value::None => "None".into(),

@@ -2,6 +2,7 @@
 
 mod auth;
 mod cookies;
+mod messages;
 mod ops;
 mod session;
 
@@ -59,7 +60,7 @@ pub(crate) fn router() -> Router {
         .route("/probe/csrf/requires_token/", ok())
         .route("/probe/csrf/rotate/", any(rotate).layer(require_post()))
         .route("/probe/cookies/ops/", any(cookies::run).layer(require_post()))
-        .route("/probe/messages/ops/", any(missing_messages))
+        .route("/probe/messages/ops/", any(messages::run).layer(require_post()))
         .route("/probe/redirect/", any(redirect))
 }
 
@@ -94,8 +95,4 @@ async fn redirect(ctx: Ctx) -> Result<Response, GuardRejection> {
     let https = if ctx.is_secure() { RequireHttps::Yes } else { RequireHttps::No };
     let safe = query.get("to").is_some_and(|to| url_has_allowed_host_and_scheme(to, &[host], https));
     Ok(json_answer(StatusCode::OK, &dict([("safe", Value::Bool(safe))])))
-}
-
-async fn missing_messages() -> Response {
-    json_answer(StatusCode::NOT_IMPLEMENTED, &dict([("missing", "messages".into())]))
 }

@@ -9,6 +9,7 @@
 //! | [`CurrentUser`] | a handle that looks when asked | – |
 //! | [`Auth`] | log in, log out, keep the session over a password change | 503 |
 //! | [`Csrf`] | the token for pages | 503 with `CSRF_USE_SESSIONS` |
+//! | [`Messages`](crate::Messages) | messages for this page and the next | – |
 //! | [`Client`] | address and agent | – |
 //! | [`Ctx`] | all of these | – |
 //! | [`FormData`](crate::FormData) | the form | 400 |

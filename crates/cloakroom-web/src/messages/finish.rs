@@ -1,6 +1,6 @@
 //! The way out: messages that nobody read go where they wait (M06).
 
-use axum_core::response::Response;
+use axum_core::response::{IntoResponse, Response};
 
 use super::storage::{self, StoreError};
 use crate::config::Debug;
@@ -13,10 +13,7 @@ pub(crate) fn is_due(ctx: &Ctx) -> bool {
 }
 
 /// Stores what is left; or returns the answer that Django gives where its middleware fails.
-#[expect(clippy::result_large_err, reason = "the error is the answer")]
 pub(crate) async fn finish(ctx: &Ctx) -> Result<(), Response> {
-    use axum_core::response::IntoResponse;
-
     if ctx.state().messages.as_ref().is_some_and(|m| m.must_load()) {
         storage::load(ctx).await.map_err(IntoResponse::into_response)?;
     }

@@ -6,8 +6,7 @@ use std::ops::Range;
 use cloakroom_core::codec::json::EncodeError;
 use cloakroom_core::cookies::{CookieError, CookieSpec};
 use cloakroom_core::messages::{
-    Completeness, CookieState, Decoded, Entry, Keep, MessagesError, SESSION_KEY, Stored, decode_session,
-    encode_session,
+    Completeness, CookieState, Decoded, Entry, Keep, MessagesError, SESSION_KEY, Stored, decode_session, encode_session,
 };
 use cloakroom_sessions::SessionError;
 

@@ -123,8 +123,9 @@ where
                             return Poll::Ready(Ok(response));
                         }
                         Leave::Later(response) => {
-                            let ctx = way.ctx.clone();
-                            let finished = Box::pin(async move { (outward::finish(&ctx, by, response).await, by) });
+                            let (ctx, route) = (way.ctx.clone(), way.route);
+                            let finished =
+                                Box::pin(async move { (outward::finish(&ctx, route, by, response).await, by) });
                             At::Finishing { finished }
                         }
                     }

@@ -24,7 +24,7 @@ use crate::config::WebConfig;
 use crate::ctx::Ctx;
 use crate::site::Site;
 
-/// The whole stack: security headers, hosts, sessions, CSRF, users.
+/// The whole stack: security headers, hosts, sessions, CSRF, users, messages.
 ///
 /// Put it on a router with `Router::layer`, so that it sees which route was matched: as in Django, the CSRF check is made
 /// for routes, and what matches none is a 404 without a check. A second layer inside does nothing.

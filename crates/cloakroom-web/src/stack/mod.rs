@@ -1,6 +1,6 @@
 //! The way of a request inward and of its answer outward (M16, M32).
 //!
-//! One service in Django's order: security ▸ session ▸ host ▸ CSRF ▸ authentication ▸ frames ▸ handler, and back in
+//! One service in Django's order: security ▸ session ▸ host ▸ CSRF ▸ authentication ▸ messages ▸ frames ▸ handler, and back in
 //! reverse. What a step needs of the session it asks for; a request that touches nothing passes without a box, without
 //! an await of its own, and with one allocation, the context (D4).
 

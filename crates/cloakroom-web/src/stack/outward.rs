@@ -1,4 +1,4 @@
-//! The way out: frames, CSRF cookie, session, cookies, security headers, in this order (M16, S68).
+//! The way out: frames, messages, CSRF cookie, session, cookies, security headers, in this order (M16, S68).
 
 use axum_core::response::Response;
 use cloakroom_core::csrf::SecretStore;
@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::inward::{Route, Step};
 use crate::ctx::Ctx;
-use crate::{csrf, error, pages};
+use crate::{csrf, error, messages, pages};
 
 /// The headers that every answer gets unless it has them, made once.
 #[derive(Clone, Debug)]
@@ -64,8 +64,10 @@ pub(super) fn leave(ctx: &Ctx, headers: &AnswerHeaders, route: Route, by: Step, 
         {
             response.headers_mut().insert(X_FRAME_OPTIONS, value.clone());
         }
-        let in_force = route != Route::Unchecked || ctx.state().token.is_some();
-        if in_force && let Err(e) = csrf::finish_cookie(ctx) {
+        if messages::is_due(ctx) {
+            return Leave::Later(response);
+        }
+        if let Err(e) = finish_csrf_cookie(ctx, route) {
             return Leave::Now(without_cookies(ctx, error::cookie(e)));
         }
         if secret_goes_into_session(ctx) {
@@ -78,8 +80,16 @@ pub(super) fn leave(ctx: &Ctx, headers: &AnswerHeaders, route: Route, by: Step, 
     Leave::Now(response)
 }
 
-/// The steps that wait: the CSRF secret goes into the session, the session into its store (S61–S66).
-pub(super) async fn finish(ctx: &Ctx, by: Step, mut response: Response) -> Response {
+/// The steps that wait: messages may go into the session, the CSRF secret too, the session into its store (S61–S66).
+pub(super) async fn finish(ctx: &Ctx, route: Route, by: Step, mut response: Response) -> Response {
+    if by >= Step::Handler && messages::is_due(ctx) {
+        if let Err(failed) = messages::finish(ctx).await {
+            response = without_cookies(ctx, failed);
+        }
+        if let Err(e) = finish_csrf_cookie(ctx, route) {
+            return without_cookies(ctx, error::cookie(e));
+        }
+    }
     if by >= Step::Handler
         && secret_goes_into_session(ctx)
         && let Err(e) = csrf::finish_session(ctx).await
@@ -120,7 +130,7 @@ pub(super) fn close(ctx: &Ctx, headers: &AnswerHeaders, by: Step, mut response: 
     response
 }
 
-/// The answer of a handler that panicked: nothing of its work is saved (F03).
+/// The answer of a handler that panicked: nothing of its work is saved but its messages (F03, M32).
 pub(super) fn panicked(ctx: &Ctx) -> Response {
     tracing::error!(target: "django.request", method = %ctx.method(), path = ?ctx.path(), "a handler panicked");
     pages::error(StatusCode::INTERNAL_SERVER_ERROR)
@@ -134,6 +144,12 @@ async fn finish_session(ctx: &Ctx, session: &LazySession, status: StatusCode) ->
         ctx.vary_on_cookie();
     }
     Ok(finish.set_cookie.map_or(Ok(()), |cookie| ctx.add_cookie(&cookie)))
+}
+
+/// Unless no route is checked and nobody asked for a token.
+fn finish_csrf_cookie(ctx: &Ctx, route: Route) -> Finished {
+    let in_force = route != Route::Unchecked || ctx.state().token.is_some();
+    if in_force { csrf::finish_cookie(ctx) } else { Ok(()) }
 }
 
 fn secret_goes_into_session(ctx: &Ctx) -> bool {

@@ -10,6 +10,7 @@ mod forms;
 mod guards;
 mod hosts;
 mod login_required;
+mod messages;
 mod remote_user;
 mod sessions;
 mod users;
