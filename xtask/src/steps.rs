@@ -19,9 +19,12 @@ pub(crate) const ALL: &[Step] = &[
         about: "lints, warnings are errors",
         run: || cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
     },
-    Step { name: "test", about: "unit, vector and integration tests", run: || cargo(&["test", "--workspace"]) },
+    Step {
+        name: "test",
+        about: "unit and integration tests, the golden vectors among them",
+        run: || cargo(&["test", "--workspace"]),
+    },
     Step { name: "docs", about: "documentation without a broken link", run: docs },
-    Step { name: "vectors", about: "the golden vectors through the probe's command", run: vectors },
     Step { name: "browser", about: "the life of an account in headless Chromium", run: browser },
     Step { name: "django", about: "the same database opened by the real Django, both ways", run: django },
     Step { name: "diff", about: "the differential runner against the real Django", run: diff },
@@ -82,10 +85,6 @@ pub(crate) fn run(chosen: &[&Step]) -> ExitCode {
 fn docs() -> Outcome {
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     execute(Command::new(program).args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
-}
-
-fn vectors() -> Outcome {
-    cargo(&["run", "--quiet", "--package", "cloakroom-probe", "--", "vectors", "crates/cloakroom-probe/vectors"])
 }
 
 fn browser() -> Outcome {
