@@ -47,6 +47,10 @@ impl AccountsExt for Cloakroom {
         let settings = self.settings();
         let templates = Templates::load(settings.templates_dir.as_deref().map(Path::new))?;
         let accounts = Accounts::new(templates.clone(), &settings.accounts_prefix);
+        let accounts = match settings.x_frame_options.eq_ignore_ascii_case("SAMEORIGIN") {
+            true => accounts.with_frame_ancestors("'self'"),
+            false => accounts,
+        };
         let office = PostOffice::from_settings(settings, templates, accounts.urls().clone())?;
         Ok(accounts.with_mailer(Arc::new(office.with_clock(Arc::clone(self.clock())))))
     }
