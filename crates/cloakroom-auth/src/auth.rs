@@ -267,7 +267,7 @@ impl fmt::Debug for AuthBuilder {
 #[non_exhaustive]
 pub enum SetupError {
     /// Nobody could ever sign in.
-    #[error("authentication_backends is empty: name at least one, such as \"model\"")]
+    #[error("AUTHENTICATION_BACKENDS is empty: name at least one, such as \"model\"")]
     NoBackends,
     /// The system refused a thread for the hashing lane.
     #[error("the password hashing threads could not be started")]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use cloakroom::Cloakroom;
+use cloakroom::settings::Settings;
 
 use crate::accounts::Accounts;
 use crate::error::not_found;
@@ -44,14 +45,7 @@ pub trait AccountsExt {
 
 impl AccountsExt for Cloakroom {
     fn account_pages(&self) -> Result<Accounts, SiteError> {
-        let settings = self.settings();
-        let templates = Templates::load(settings.templates_dir.as_deref().map(Path::new))?;
-        let accounts = Accounts::new(templates.clone(), &settings.accounts_prefix);
-        let accounts = match settings.x_frame_options.eq_ignore_ascii_case("SAMEORIGIN") {
-            true => accounts.with_frame_ancestors("'self'"),
-            false => accounts,
-        };
-        let office = PostOffice::from_settings(settings, templates, accounts.urls().clone())?;
+        let (accounts, office) = parts(self.settings())?;
         Ok(accounts.with_mailer(Arc::new(office.with_clock(Arc::clone(self.clock())))))
     }
 
@@ -63,8 +57,29 @@ impl AccountsExt for Cloakroom {
     }
 }
 
-/// The server's pages without the layer: the first page, the accounts, their API, and the set-up link if there is one. A router that
-/// adds pages of its own puts [`Cloakroom::layer`] around both.
+/// Whether [`account_pages`](AccountsExt::account_pages) can be made from these settings, before there is a site: nothing
+/// is written yet then.
+///
+/// # Errors
+///
+/// As [`account_pages`](AccountsExt::account_pages).
+pub fn check_settings(settings: &Settings) -> Result<(), SiteError> {
+    parts(settings).map(drop)
+}
+
+fn parts(settings: &Settings) -> Result<(Accounts, PostOffice), SiteError> {
+    let templates = Templates::load(settings.templates_dir.as_deref().map(Path::new))?;
+    let accounts = Accounts::new(templates.clone(), &settings.accounts_prefix);
+    let accounts = match settings.x_frame_options.eq_ignore_ascii_case("SAMEORIGIN") {
+        true => accounts.with_frame_ancestors("'self'"),
+        false => accounts,
+    };
+    let office = PostOffice::from_settings(settings, templates, accounts.urls().clone())?;
+    Ok((accounts, office))
+}
+
+/// The server's pages without the layer: the first page, the accounts, their API, and the set-up link if there is one. A
+/// router that adds pages of its own puts [`Cloakroom::layer`] around both.
 pub fn routes(accounts: &Accounts, setup: Option<&SetupLink>) -> Router {
     let pages = accounts.router().merge(api::router(accounts)).merge(home::router(accounts));
     match setup {

@@ -14,4 +14,4 @@ pub mod templates;
 
 pub use self::error::{OtherMethod, PageError, not_found};
 pub use self::error_pages::{ErrorPages, ErrorPagesFuture, ErrorPagesService};
-pub use self::facade::{AccountsExt, SiteError, finish, routes, server};
+pub use self::facade::{AccountsExt, SiteError, check_settings, finish, routes, server};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloakroom_auth::SetupError;
 use cloakroom_auth::backends::BackendKind;
 use cloakroom_cache::Cache;
 use cloakroom_core::cookies::{CookieSpec, LegacySalt, SameSite};
@@ -72,7 +73,11 @@ pub(crate) fn validators(s: &Settings) -> Result<Vec<Box<dyn PasswordValidator>>
 pub(crate) fn backends(s: &Settings) -> Result<Vec<BackendKind>, BuildError> {
     let parse =
         |name: &String| BackendKind::parse(name).ok_or_else(|| BuildError::UnknownBackend { name: name.clone() });
-    s.authentication_backends.iter().map(parse).collect()
+    let kinds: Vec<_> = s.authentication_backends.iter().map(parse).collect::<Result<_, _>>()?;
+    if kinds.is_empty() {
+        return Err(SetupError::NoBackends.into());
+    }
+    Ok(kinds)
 }
 
 pub(crate) fn cache(s: &Settings) -> Result<Arc<Cache>, BuildError> {

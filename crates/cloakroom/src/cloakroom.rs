@@ -217,6 +217,8 @@ impl CloakroomBuilder {
         let known_key = settings.secret_key.is_some() || Path::new(&settings.secret_key_file).exists();
         if known_key {
             settings.secret_keys(&*random)?;
+        } else {
+            settings.check_key_folder()?;
         }
         let db = match self.db {
             Some(db) => db,

@@ -32,10 +32,14 @@ pub enum BuildError {
         scheme: String,
     },
     /// `PASSWORD_HASHERS` names an unknown one, or none.
-    #[error("cloakroom.E012: PASSWORD_HASHERS: {0}")]
+    #[error(
+        "cloakroom.E012: {0}; write pbkdf2_sha256, argon2, bcrypt_sha256 or scrypt, say, or a hasher's dotted path in Django"
+    )]
     Hashers(#[from] HashersError),
     /// `AUTH_PASSWORD_VALIDATORS` names an unknown one, or wrong options.
-    #[error("cloakroom.E013: {0}")]
+    #[error(
+        "cloakroom.E013: {0}; write entries as {{\"NAME\": \"MinimumLengthValidator\", \"OPTIONS\": {{\"min_length\": 12}}}}"
+    )]
     Validators(#[from] ValidatorsError),
     /// `AUTHENTICATION_BACKENDS` names an unknown one.
     #[error(

@@ -64,27 +64,29 @@ pub async fn serve(listener: TcpListener, app: Router, end: impl Future<Output =
     }
 }
 
-/// Completes at the first SIGTERM or SIGINT (Ctrl-C).
-pub async fn end_signal() {
-    let interrupt = async {
+/// Completes at the first SIGTERM or SIGINT (Ctrl-C), counted from this call on and not from the first poll.
+///
+/// # Panics
+///
+/// Outside of a Tokio runtime.
+pub fn end_signal() -> impl Future<Output = ()> + Send {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let [mut terminate, mut interrupt] = [SignalKind::terminate(), SignalKind::interrupt()].map(|k| signal(k).ok());
+        async move {
+            tokio::select! {
+                Some(_) = async { terminate.as_mut()?.recv().await } => {},
+                Some(_) = async { interrupt.as_mut()?.recv().await } => {},
+                else => std::future::pending().await,
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending::<()>().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {},
-        () = terminate => {},
     }
 }
 

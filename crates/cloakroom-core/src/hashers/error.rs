@@ -61,9 +61,9 @@ impl HashError {
 #[non_exhaustive]
 pub enum HashersError {
     /// The list is empty: nothing could write a hash.
-    #[error("password_hashers is empty; name at least one hasher, such as \"pbkdf2_sha256\"")]
+    #[error("PASSWORD_HASHERS is empty; name at least one hasher, such as \"pbkdf2_sha256\"")]
     Empty,
     /// No hasher goes by this name.
-    #[error("password_hashers: unknown hasher {0:?}")]
+    #[error("PASSWORD_HASHERS: unknown hasher {0:?}")]
     Unknown(String),
 }

@@ -64,10 +64,10 @@ pub fn validate(
 #[non_exhaustive]
 pub enum ValidatorsError {
     /// No validator goes by this name.
-    #[error("auth_password_validators: unknown validator {0:?}")]
+    #[error("AUTH_PASSWORD_VALIDATORS: unknown validator {0:?}")]
     Unknown(String),
     /// The validator has no such option.
-    #[error("auth_password_validators: {validator} has no option {option:?}")]
+    #[error("AUTH_PASSWORD_VALIDATORS: {validator} has no option {option:?}")]
     UnknownOption {
         /// The validator's short name.
         validator: &'static str,
@@ -75,7 +75,7 @@ pub enum ValidatorsError {
         option: String,
     },
     /// An option has a value that it cannot have.
-    #[error("auth_password_validators: {validator}, option {option:?}: {expected}")]
+    #[error("AUTH_PASSWORD_VALIDATORS: {validator}, option {option:?}: {expected}")]
     BadOption {
         /// The validator's short name.
         validator: &'static str,
@@ -85,7 +85,7 @@ pub enum ValidatorsError {
         expected: &'static str,
     },
     /// The list of common passwords cannot be read.
-    #[error("auth_password_validators: cannot read the list of common passwords {path:?}: {reason}")]
+    #[error("AUTH_PASSWORD_VALIDATORS: cannot read the list of common passwords {path:?}: {reason}")]
     List {
         /// The list's path.
         path: String,

@@ -3,6 +3,7 @@
 use cloakroom::db::migrations;
 use cloakroom::settings::{SecretKeySource, Settings};
 use cloakroom::{Cloakroom, end_signal};
+use cloakroom_site::check_settings;
 use cloakroom_site::prelude::*;
 use cloakroom_site::setup::SetupLink;
 use tokio::net::TcpListener;
@@ -22,6 +23,9 @@ pub async fn run(settings: Settings, args: &ServeArgs, terminal: &mut dyn Termin
     let listen = |source| CommandError::Listen { addr: args.addr, source };
     let listener = TcpListener::bind(args.addr).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
+    check_settings(&settings)?;
+    // From here on a signal ends it well.
+    let end = end_signal();
     let site = Cloakroom::builder().settings(settings).build().await?;
     let accounts = site.account_pages()?;
     let report = migrations::migrate(site.db(), site.clock().now(), &mut |step| {
@@ -52,7 +56,7 @@ pub async fn run(settings: Settings, args: &ServeArgs, terminal: &mut dyn Termin
         ));
     }
     let app = cloakroom_site::server(&site, &accounts, setup.as_ref());
-    cloakroom::serve(listener, app, end_signal()).await;
+    cloakroom::serve(listener, app, end).await;
     site.close().await;
     terminal.say("Ended.");
     Ok(())

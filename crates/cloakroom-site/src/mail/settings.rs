@@ -28,7 +28,7 @@ impl PostOffice {
 #[non_exhaustive]
 pub enum MailSettingsError {
     /// The sender's address is none.
-    #[error("default_from_email: {from:?} is not an email address")]
+    #[error("DEFAULT_FROM_EMAIL: {from:?} is not an email address")]
     From {
         /// What it says.
         from: String,
@@ -37,10 +37,10 @@ pub enum MailSettingsError {
         source: AddressError,
     },
     /// Mail goes into files, and no folder is named.
-    #[error("email_backend = \"file\" needs email_file_path, the folder to write to")]
+    #[error("EMAIL_BACKEND = \"file\" needs EMAIL_FILE_PATH, the folder to write to")]
     NoFolder,
     /// A certificate cannot be used.
-    #[error("email_ssl_certfile, email_ssl_keyfile: cannot be used")]
+    #[error("EMAIL_SSL_CERTFILE, EMAIL_SSL_KEYFILE: cannot be used; name PEM files that this process can read")]
     Certificate(#[from] TransportError),
 }
 

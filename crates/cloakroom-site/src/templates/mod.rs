@@ -120,7 +120,7 @@ pub fn check_templates(templates: &Templates) -> Vec<TemplateError> {
 #[non_exhaustive]
 pub enum TemplateError {
     /// A file or folder cannot be read.
-    #[error("templates_dir: cannot read {}", path.display())]
+    #[error("TEMPLATES_DIR: cannot read {}; name a folder whose files this process can read", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,

@@ -1,8 +1,8 @@
 //! The secret key: from the settings, or from a file that only its owner can read (T03, F09).
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cloakroom_core::random::{ALPHANUMERIC, Random, random_string};
 use cloakroom_core::secret::{SecretKey, SecretKeys};
@@ -54,6 +54,22 @@ impl Settings {
         let current = SecretKey::new(text.as_str()).ok_or(SettingsError::WeakSecretKey { problem: "is empty" })?;
         Ok((SecretKeys::new(current, fallbacks), source))
     }
+
+    /// Whether the key file can be made where it is wanted, found out without leaving anything there.
+    pub(crate) fn check_key_folder(&self) -> Result<(), SettingsError> {
+        let path = Path::new(&self.secret_key_file);
+        let temporary = temporary(path);
+        let made = open_new(&temporary);
+        fs::remove_file(&temporary).ok();
+        made.map(drop).map_err(|e| cannot_be_made(path, &e))
+    }
+}
+
+fn cannot_be_made(path: &Path, error: &io::Error) -> SettingsError {
+    let problem = format!(
+        "cannot be made: {error}; let this process write to its folder, set SECRET_KEY, or SECRET_KEY_FILE elsewhere"
+    );
+    SettingsError::SecretKeyFile { path: path.into(), problem }
 }
 
 fn refuse_weak(key: &str) -> Result<(), SettingsError> {
@@ -88,7 +104,7 @@ fn key_file(path: &Path, random: &dyn Random) -> Result<(String, SecretKeySource
                     let text = fs::read_to_string(path).map_err(|e| wrong(format!("cannot be read: {e}")))?;
                     Ok((text.trim().to_owned(), SecretKeySource::File))
                 }
-                Err(e) => Err(wrong(format!("cannot be made: {e}; set SECRET_KEY, or SECRET_KEY_FILE elsewhere"))),
+                Err(e) => Err(cannot_be_made(path, &e)),
             }
         }
         Err(e) => Err(wrong(format!("cannot be read: {e}"))),
@@ -97,21 +113,30 @@ fn key_file(path: &Path, random: &dyn Random) -> Result<(String, SecretKeySource
 
 /// Writes the key under another name first and links it into place, which fails if the place is taken.
 fn create(path: &Path, key: &str) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}", std::process::id()));
-    let temporary = Path::new(&name);
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(temporary).and_then(|mut file| {
+    let temporary = temporary(path);
+    let written = open_new(&temporary).and_then(|mut file| {
         file.write_all(key.as_bytes())?;
         file.write_all(b"\n")?;
         file.sync_all()
     });
-    let linked = written.and_then(|()| fs::hard_link(temporary, path));
-    fs::remove_file(temporary).ok();
+    let linked = written.and_then(|()| fs::hard_link(&temporary, path));
+    fs::remove_file(&temporary).ok();
     linked
+}
+
+fn temporary(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    name.into()
+}
+
+/// Makes a file for its owner alone.
+fn open_new(path: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 #[cfg(unix)]
