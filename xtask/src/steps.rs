@@ -31,8 +31,8 @@ pub(crate) const ALL: &[Step] = &[
 ];
 
 /// The scenarios whose every route exists, and the profiles that they run under.
-const SCENARIOS: [&str; 9] =
-    ["session_cookie", "csrf", "login", "logout", "guards", "account", "cross", "core", "messages"];
+const SCENARIOS: [&str; 11] =
+    ["session_cookie", "csrf", "login", "logout", "guards", "account", "password", "api", "cross", "core", "messages"];
 
 /// Reads `--without NAME` and `--only NAME`.
 pub(crate) fn choose(options: &[&str]) -> Result<Vec<&'static Step>, String> {

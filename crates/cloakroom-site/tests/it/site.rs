@@ -21,7 +21,7 @@ use cloakroom_sessions::{AnyEngine, DbEngine, SessionConfig, Sessions, TextCodec
 use cloakroom_site::accounts::Accounts;
 use cloakroom_site::mail::{Outbox, PostOffice, Transport};
 use cloakroom_site::templates::Templates;
-use cloakroom_site::{home, not_found};
+use cloakroom_site::{finish, routes};
 use cloakroom_web::{CloakroomLayer, LoginUrls, WebConfig};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
@@ -71,12 +71,7 @@ impl TestSite {
         let from = "webmaster@localhost".parse().unwrap();
         let office = PostOffice::new(templates, pages.urls().clone(), from, Transport::Memory(outbox.clone()));
         let pages = pages.with_mailer(Arc::new(office));
-        let app = Router::new()
-            .merge(home::router(&pages))
-            .merge(pages.router())
-            .fallback(not_found)
-            .layer(layer)
-            .layer(pages.error_pages());
+        let app = finish(routes(&pages, None), &pages, layer);
         Self { auth, outbox, clock, app, _folder: folder }
     }
 
@@ -154,6 +149,24 @@ impl Browser {
         self.answer(Request::builder().method(method).uri(path).header("x-csrftoken", token), Body::empty()).await
     }
 
+    /// As a program would: a body of JSON, with the token in a header if there is one.
+    pub async fn json(&mut self, method: &str, path: &str, body: &str) -> Page {
+        let mut request = Request::builder().method(method).uri(path);
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        if let Some(token) = self.cookies.get("csrftoken") {
+            request = request.header("x-csrftoken", token);
+        }
+        self.answer(request, Body::from(body.to_owned())).await
+    }
+
+    /// A request with one more header.
+    pub async fn with(&mut self, method: &str, path: &str, (name, value): (&str, &str), body: &str) -> Page {
+        let request = Request::builder().method(method).uri(path).header(name, value);
+        self.answer(request, Body::from(body.to_owned())).await
+    }
+
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.get(name).map(String::as_str)
     }
@@ -223,6 +236,13 @@ impl Page {
     pub fn is_never_cached(&self) -> bool {
         self.header(CACHE_CONTROL) == "max-age=0, no-cache, no-store, must-revalidate, private"
             && self.header(EXPIRES) == "Fri, 02 Jan 2026 03:04:05 GMT"
+    }
+
+    /// The body, which must be JSON.
+    #[track_caller]
+    pub fn parsed(&self) -> serde_json::Value {
+        assert_eq!(self.header(CONTENT_TYPE), "application/json", "{}", self.body);
+        serde_json::from_str(&self.body).unwrap()
     }
 
     /// The codes of the list with this id; of the form-wide list for an empty one.
