@@ -8,7 +8,7 @@ use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
-use cloakroom_web::{Ctx, Debug, FormData, GuardRejection, User, permanent_redirect};
+use cloakroom_web::{Ctx, Debug, FormData, GuardRejection, User, XFrameOptionsExempt, permanent_redirect};
 
 use super::pages::Pages;
 use crate::error::PageError;
@@ -147,6 +147,10 @@ pub(crate) fn append_slash<S: Clone + Send + Sync + 'static>() -> MethodRouter<S
         let (path, query) = full.split_once('?').map_or((full.as_str(), ""), |(path, query)| (path, query));
         // Two slashes at the start would name a host.
         let path = path.strip_prefix("//").map_or_else(|| path.to_owned(), |rest| format!("/%2F{rest}"));
-        permanent_redirect(&if query.is_empty() { format!("{path}/") } else { format!("{path}/?{query}") })
+        let to = if query.is_empty() { format!("{path}/") } else { format!("{path}/?{query}") };
+        let mut response = permanent_redirect(&to);
+        // In Django this answer is made outside of the middleware that would add the header (M32).
+        response.extensions_mut().insert(XFrameOptionsExempt);
+        response
     })
 }

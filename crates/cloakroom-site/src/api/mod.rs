@@ -28,15 +28,16 @@ use self::door::{Csrf, Door, Who, door};
 use crate::accounts::Accounts;
 use crate::accounts::view::append_slash;
 
-const CSRF: Door = Door { name: "CSRF token", csrf: Csrf::SignedIn, who: Who::Anybody, methods: &["GET", "HEAD"] };
-const LOGIN: Door = Door { name: "Log in", csrf: Csrf::Always, who: Who::Anybody, methods: &["POST"] };
-const LOGOUT: Door = Door { name: "Log out", csrf: Csrf::SignedIn, who: Who::Anybody, methods: &["POST"] };
+const CSRF: Door = Door { name: "Csrf", csrf: Csrf::SignedIn, who: Who::Anybody, methods: &["GET", "HEAD"] };
+const LOGIN: Door = Door { name: "Login", csrf: Csrf::Always, who: Who::Anybody, methods: &["POST"] };
+const LOGOUT: Door = Door { name: "Logout", csrf: Csrf::SignedIn, who: Who::Anybody, methods: &["POST"] };
 const USER: Door =
-    Door { name: "Account", csrf: Csrf::SignedIn, who: Who::SignedIn, methods: &["GET", "PATCH", "DELETE", "HEAD"] };
-const SIGNUP: Door = Door { name: "Sign up", csrf: Csrf::Always, who: Who::Anybody, methods: &["POST"] };
-const CHANGE: Door = Door { name: "Change password", csrf: Csrf::SignedIn, who: Who::SignedIn, methods: &["POST"] };
-const RESET: Door = Door { name: "Reset password", csrf: Csrf::Always, who: Who::Anybody, methods: &["POST"] };
-const CONFIRM: Door = Door { name: "Choose a new password", csrf: Csrf::Always, who: Who::Anybody, methods: &["POST"] };
+    Door { name: "User", csrf: Csrf::SignedIn, who: Who::SignedIn, methods: &["GET", "PATCH", "DELETE", "HEAD"] };
+const SIGNUP: Door = Door { name: "Signup", csrf: Csrf::Always, who: Who::Anybody, methods: &["POST"] };
+const CHANGE: Door = Door { name: "Password Change", csrf: Csrf::SignedIn, who: Who::SignedIn, methods: &["POST"] };
+const RESET: Door = Door { name: "Password Reset", csrf: Csrf::Always, who: Who::Anybody, methods: &["POST"] };
+const CONFIRM: Door =
+    Door { name: "Password Reset Confirm", csrf: Csrf::Always, who: Who::Anybody, methods: &["POST"] };
 const SESSIONS: Door =
     Door { name: "Sessions", csrf: Csrf::SignedIn, who: Who::SignedIn, methods: &["GET", "DELETE", "HEAD"] };
 const SESSION: Door = Door { name: "Session", csrf: Csrf::SignedIn, who: Who::SignedIn, methods: &["DELETE"] };

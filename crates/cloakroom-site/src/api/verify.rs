@@ -26,16 +26,18 @@ pub(super) async fn verify(ctx: Ctx, headers: HeaderMap) -> Result<Response, Pag
         return Ok(plain(StatusCode::UNAUTHORIZED));
     }
     let own_host = ctx.host().map_err(|e| GuardRejection::Host(e.clone()))?;
-    let scheme = text(&headers, "x-forwarded-proto").unwrap_or(if ctx.is_secure() { "https" } else { "http" });
-    let host = text(&headers, "x-forwarded-host").unwrap_or(own_host);
-    let uri = text(&headers, "x-forwarded-uri").unwrap_or("/");
+    let own_scheme = if ctx.is_secure() { "https" } else { "http" };
+    let scheme = text(&headers, "x-forwarded-proto").unwrap_or_else(|| own_scheme.to_owned());
+    let host = text(&headers, "x-forwarded-host").unwrap_or_else(|| own_host.to_owned());
+    let uri = text(&headers, "x-forwarded-uri").unwrap_or_else(|| "/".to_owned());
     let next = format!("{scheme}://{host}{uri}");
     let location = redirect_to_login(&next, &ctx.config().urls.login_url, Some("next"));
     Ok(redirect(&location.map_err(|_| GuardRejection::Server("LOGIN_URL is no address"))?))
 }
 
-fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+/// A header as WSGI gives it: each byte a character.
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).map(|value| value.as_bytes().iter().copied().map(char::from).collect())
 }
 
 fn plain(status: StatusCode) -> Response {
@@ -43,4 +45,17 @@ fn plain(status: StatusCode) -> Response {
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_of_headers_are_characters() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-uri", HeaderValue::from_bytes("/é".as_bytes()).unwrap());
+        assert_eq!(text(&headers, "x-forwarded-uri").as_deref(), Some("/\u{c3}\u{a9}"));
+        assert_eq!(text(&headers, "x-forwarded-host"), None);
+    }
 }

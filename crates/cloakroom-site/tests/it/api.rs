@@ -230,6 +230,7 @@ async fn addresses_without_a_slash_lead_to_those_with() {
     for path in ["/api/auth/login", "/accounts/login", "/api/auth/sessions/abc"] {
         let page = site.browser().request("POST", path).await;
         assert_eq!((page.status.as_u16(), page.location()), (301, &*format!("{path}/")));
+        assert_eq!(page.header("x-frame-options"), "");
     }
 }
 
