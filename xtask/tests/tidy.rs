@@ -1,6 +1,8 @@
 //! The rules that the compiler does not hold: import edges, where drivers and frameworks may be named, file sizes,
 //! licences. A plain test, so that nobody needs a tool to be told.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -56,13 +56,11 @@ impl TestSite {
     }
 
     /// The site as a service.
-    #[must_use]
     pub fn app(&self) -> Router {
         self.app.clone()
     }
 
     /// A browser that has never been here.
-    #[must_use]
     pub fn browser(&self) -> Browser {
         Browser::new(self.app())
     }

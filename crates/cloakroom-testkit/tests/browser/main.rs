@@ -2,6 +2,8 @@
 //!
 //! Needs both programs on the path; `cargo xtask test --only browser` installs them where it can.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod chromium;
 
 use cloakroom_testkit::TestSite;
