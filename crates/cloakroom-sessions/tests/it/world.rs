@@ -105,10 +105,6 @@ impl World {
         sessions::count(&self.db, T0).await.unwrap().stored
     }
 
-    pub(crate) async fn delete_all_rows(&self) {
-        sessions::clear_expired(&self.db, T0.plus_secs(1 << 31), &mut |_| {}).await.unwrap();
-    }
-
     pub(crate) fn file(&self, cookie_name: &str, key: &SessionKey) -> PathBuf {
         self.files().join(format!("{cookie_name}{}", key.expose()))
     }
@@ -149,16 +145,6 @@ impl World {
 
     fn files(&self) -> PathBuf {
         self.folder.path().join(FILES)
-    }
-
-    /// Deletes what is stored, as a log-out in another process does.
-    pub(crate) async fn delete_stored(&self, kind: Kind, cookie_name: &str, key: &SessionKey) {
-        match kind {
-            Kind::Db | Kind::CachedDb => drop(sessions::delete(&self.db, key, Durability::Normal).await.unwrap()),
-            Kind::Cache => self.forget_cached(kind, key).await,
-            Kind::File => std::fs::remove_file(self.file(cookie_name, key)).unwrap_or_default(),
-            Kind::SignedCookies => {}
-        }
     }
 
     /// Makes what is stored fail its signature.

@@ -1,6 +1,6 @@
 //! The pages' templates: built in, replaceable one by one from a folder, with autoescape on in every `.html` (H02, D16).
 //!
-//! A page is a type of [`context`]: its fields are what its template may use, and its samples are what
+//! A page is a type of [`mod@context`]: its fields are what its template may use, and its samples are what
 //! [`check_templates`] renders it from.
 
 pub mod context;

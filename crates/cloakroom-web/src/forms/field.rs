@@ -19,13 +19,13 @@ pub enum FieldKind {
     Username,
     /// `EmailField`.
     Email,
-    /// `ChoiceField` with radio buttons: one of [`Field::choices`].
+    /// `ChoiceField` with radio buttons: one of the field's choices.
     Choice,
     /// `BooleanField`: a tick box.
     Boolean,
     /// `DateTimeField`, shown as text.
     DateTime,
-    /// `ModelMultipleChoiceField`: several of [`Field::choices`].
+    /// `ModelMultipleChoiceField`: several of the field's choices.
     MultipleChoice,
     /// `ReadOnlyPasswordHashField`: shown, never taken.
     ReadOnlyPasswordHash,

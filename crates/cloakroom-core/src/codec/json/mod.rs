@@ -11,7 +11,7 @@ pub use encode::{EncodeError, Style, dumps, dumps_dict, dumps_with, float_repr};
 
 /// How deep lists and dictionaries may nest. Python's own bound is 9,998; no session comes near either, and this one
 /// fits the stack of any thread.
-pub const MAX_DEPTH: usize = 2000;
+pub const MAX_DEPTH: usize = 1_000;
 
 /// Python reads and writes no decimal integer of more digits (G11).
 pub const MAX_INT_DIGITS: usize = 4300;

@@ -22,4 +22,4 @@ pub const MAX_BYTES: usize = crate::signing::MAX_DECOMPRESSED_BYTES;
 pub const MAX_VALUES: usize = 1_000_000;
 
 /// How deep values may nest. Python's own pickler gives up at about a thousand.
-pub const MAX_DEPTH: usize = 1000;
+pub const MAX_DEPTH: usize = 500;
