@@ -35,6 +35,20 @@ async fn django_finds_nothing_to_migrate() {
     django(&site, "call_command('makemigrations', check=True, dry_run=True)");
 }
 
+/// A01, G01: rows that either side writes are the other's.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_read_both_ways() {
+    let site = TestSite::start().await;
+    site.user("alice").await;
+    let told = django(
+        &site,
+        "u = User.objects.get()\nu.first_name = 'Alīce'\nu.save()\nprint(u.username, u.email, u.is_active, u.last_login)",
+    );
+    assert_eq!(told, "alice alice@site.example True None");
+    let alice = site.cloakroom().auth().user_by_username("alice").await.unwrap().unwrap();
+    assert_eq!(alice.first_name, "Alīce");
+}
+
 /// M03, M05, M27: who signed in here is signed in there.
 #[tokio::test(flavor = "multi_thread")]
 async fn django_knows_who_signed_in_here() {
