@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
-use cloakroom_auth::Auth;
+use cloakroom_auth::{Auth, AuthBuilder};
 use cloakroom_core::clock::{Clock, FrozenClock, SystemClock};
 use cloakroom_core::random::{OsRandom, Random};
 use cloakroom_core::secret::SecretKeys;
@@ -161,16 +161,32 @@ impl fmt::Debug for Cloakroom {
 }
 
 /// Puts a [`Cloakroom`] together.
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[must_use = "call build"]
 pub struct CloakroomBuilder {
+    auth: Option<Box<ConfigureAuth>>,
     settings: Option<Settings>,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
     db: Option<Database>,
 }
 
+type ConfigureAuth = dyn FnOnce(AuthBuilder) -> AuthBuilder + Send;
+
+impl fmt::Debug for CloakroomBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloakroomBuilder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
 impl CloakroomBuilder {
+    /// Adds to the service for accounts what no setting names, such as listeners. It comes after the settings and wins
+    /// over them.
+    pub fn auth(mut self, configure: impl FnOnce(AuthBuilder) -> AuthBuilder + Send + 'static) -> Self {
+        self.auth = Some(Box::new(configure));
+        self
+    }
+
     /// Takes these settings; Django's defaults if none are given.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = Some(settings);
@@ -236,8 +252,12 @@ impl CloakroomBuilder {
             .with_backends(backends)
             .with_clock(Arc::clone(&clock))
             .with_random(Arc::clone(&random))
-            .with_reset_timeout(build::reset_timeout(&settings))
-            .build()?;
+            .with_reset_timeout(build::reset_timeout(&settings));
+        let auth = match self.auth {
+            Some(configure) => configure(auth),
+            None => auth,
+        };
+        let auth = auth.build()?;
         Ok(Cloakroom(Arc::new(Inner { settings, keys, key_source, db, sessions, auth, web, clock, random })))
     }
 }

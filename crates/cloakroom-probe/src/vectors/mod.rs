@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a vector of another shape fails its own case, and that one only")]
 
+mod auth_flows;
 mod auth_hash;
 mod checks;
 mod commands;
@@ -44,6 +45,7 @@ enum Suite {
 
 /// The files and who checks them.
 const SUITES: &[(&str, Suite)] = &[
+    ("auth_flows.json", Suite::Whole(auth_flows::check)),
     ("auth_hash.json", Suite::Each(auth_hash::check)),
     ("checks.json", Suite::Each(checks::check)),
     ("commands.json", Suite::Whole(commands::check)),

@@ -18,7 +18,7 @@ pub(super) struct Site {
     pub(super) auth: Auth,
     pub(super) sessions: Sessions,
     pub(super) db: Database,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Site {
@@ -45,6 +45,12 @@ impl Site {
         Self::over(db, folder, keys, now, configure)
     }
 
+    /// Closes the database and returns the file that it is.
+    pub(super) async fn into_bytes(self) -> Vec<u8> {
+        self.db.close().await;
+        std::fs::read(self.folder.path().join("db.sqlite3")).unwrap()
+    }
+
     fn over(
         db: Database,
         folder: TempDir,
@@ -60,7 +66,7 @@ impl Site {
         let auth = configure(builder).build().unwrap();
         let engine = AnyEngine::Db(DbEngine::new(db.clone(), TextCodec::new(keys), 1_209_600));
         let sessions = Sessions::new(engine, SessionConfig::default(), clock, Arc::new(OsRandom));
-        Self { auth, sessions, db, _folder: folder }
+        Self { auth, sessions, db, folder }
     }
 }
 

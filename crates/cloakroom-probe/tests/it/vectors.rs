@@ -7,7 +7,7 @@ use cloakroom_probe::vectors::{Tally, check_dir};
 use serde_json::Value;
 
 /// Files that wait for what they ask about.
-const WAITING: &[&str] = &["auth_flows.json", "drf.json"];
+const WAITING: &[&str] = &["drf.json"];
 
 fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors")
@@ -19,13 +19,29 @@ fn check(dir: &Path) -> (Tally, String) {
     (tally, String::from_utf8(said).unwrap())
 }
 
+/// The flows but those that go to the admin's pages, which wait too.
+fn without_the_admin(path: &Path) -> String {
+    let mut file: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let cases = file["cases"].as_array_mut().unwrap();
+    let all = cases.len();
+    let goes_there = |step: &Value| step["url"].as_str().is_some_and(|url| url.starts_with("/admin/"));
+    cases.retain(|case| !case["in"]["steps"].as_array().into_iter().flatten().any(goes_there));
+    assert_eq!(all - cases.len(), 4, "no other flow is left out");
+    file.to_string()
+}
+
 #[test]
 fn every_vector_passes() {
     let folder = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(shipped()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_file() && !WAITING.contains(&name) {
+        if !path.is_file() || WAITING.contains(&name) {
+            continue;
+        }
+        if name == "auth_flows.json" {
+            fs::write(folder.path().join(name), without_the_admin(&path)).unwrap();
+        } else {
             fs::copy(&path, folder.path().join(name)).unwrap();
         }
     }

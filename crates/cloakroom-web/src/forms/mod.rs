@@ -23,8 +23,6 @@ mod bound;
 mod errors;
 mod field;
 mod form;
-#[cfg(test)]
-mod vectors;
 mod widget;
 mod wording;
 
