@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn deep_lists_are_cut() {
-        let deep = json::loads(&format!("{}{}", "[".repeat(1900), "]".repeat(1900))).unwrap();
+        let depth = json::MAX_DEPTH;
+        let deep = json::loads(&format!("{}{}", "[".repeat(depth), "]".repeat(depth))).unwrap();
         assert!(to_str(&deep).as_str().unwrap().contains("[...]"));
     }
 

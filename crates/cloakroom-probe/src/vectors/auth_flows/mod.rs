@@ -1,8 +1,8 @@
 //! auth_flows.json: forms, and whole flows of requests over the site (A60–A77, A95–A147).
 //!
 //! A flow's site is the real one: settings, layer, account pages, and the small views that the note names. Of Django's
-//! answers three things are not compared: the subject of mails, whose wording is our own, the name of a page's template
-//! where the answer has no body, and what the admin's frame around a page adds to `Vary`.
+//! answers two things are not compared: the subject of mails, whose wording is our own, and the name of a page's template
+//! where the answer has no body.
 
 mod answer;
 mod browser;

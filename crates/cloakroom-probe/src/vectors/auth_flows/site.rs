@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
+use axum::middleware::from_fn;
 use axum::routing::MethodRouter;
 use cloakroom::Cloakroom;
 use cloakroom::auth::events::AuthEvent;
@@ -25,7 +26,7 @@ use tempfile::TempDir;
 
 use super::super::site::Site;
 use super::super::{File, secret_keys};
-use super::views::{EXEMPT, Gate, views};
+use super::views::{EXEMPT, Gate, in_the_admins_frame, views};
 
 /// The proxy that vouches for remote users, and by what.
 pub(super) const PROXY: [u8; 4] = [127, 0, 0, 1];
@@ -201,19 +202,20 @@ fn account_views(accounts: &Accounts) -> Vec<(String, MethodRouter, Gate)> {
     let urls = accounts.urls();
     let redirecting = accounts.clone().with_login_while_signed_in(WhileSignedIn::Redirect);
     let signing_in = accounts.clone().with_after_reset(AfterReset::SignIn);
+    let framed = |page: MethodRouter| page.layer(from_fn(in_the_admins_frame));
     let to_login = accounts.clone().with_logout_next_page(urls.login.clone());
     vec![
         (urls.login.clone(), accounts.login(), Gate::Open),
-        (urls.logout.clone(), accounts.logout(), Gate::Asked),
-        (urls.password_change.clone(), accounts.password_change(), Gate::Asked),
-        (urls.password_change_done.clone(), accounts.password_change_done(), Gate::Asked),
-        (urls.password_reset.clone(), accounts.password_reset(), Gate::Open),
-        (urls.password_reset_done.clone(), accounts.password_reset_done(), Gate::Open),
-        (urls.password_reset_confirm("{uidb64}", "{token}"), accounts.password_reset_confirm(), Gate::Open),
-        (urls.password_reset_complete.clone(), accounts.password_reset_complete(), Gate::Open),
+        (urls.logout.clone(), framed(accounts.logout()), Gate::Asked),
+        (urls.password_change.clone(), framed(accounts.password_change()), Gate::Asked),
+        (urls.password_change_done.clone(), framed(accounts.password_change_done()), Gate::Asked),
+        (urls.password_reset.clone(), framed(accounts.password_reset()), Gate::Open),
+        (urls.password_reset_done.clone(), framed(accounts.password_reset_done()), Gate::Open),
+        (urls.password_reset_confirm("{uidb64}", "{token}"), framed(accounts.password_reset_confirm()), Gate::Open),
+        (urls.password_reset_complete.clone(), framed(accounts.password_reset_complete()), Gate::Open),
         ("/login-redir/".into(), redirecting.login(), Gate::Open),
-        ("/logout-then-login/".into(), to_login.logout(), Gate::Asked),
-        ("/reset-login/".into(), accounts.password_reset(), Gate::Open),
-        ("/reset2/{uidb64}/{token}/".into(), signing_in.password_reset_confirm(), Gate::Open),
+        ("/logout-then-login/".into(), framed(to_login.logout()), Gate::Asked),
+        ("/reset-login/".into(), framed(accounts.password_reset()), Gate::Open),
+        ("/reset2/{uidb64}/{token}/".into(), framed(signing_in.password_reset_confirm()), Gate::Open),
     ]
 }

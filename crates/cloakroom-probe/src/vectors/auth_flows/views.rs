@@ -1,12 +1,14 @@
 //! The small views of the note, on the library as anybody would use it.
 
+use axum::extract::Request;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
 use cloakroom::core::value::{Text, Value};
 use cloakroom::web::csrf::EnsureCsrfCookie;
-use cloakroom::web::guards::{Guard, OnRefusal, require_get, require_post, require_safe};
+use cloakroom::web::guards::{Guard, OnRefusal, require_get, require_methods, require_post, require_safe};
 use cloakroom::web::{Ctx, GuardRejection, Messages, MessagesRejection, Session};
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 use serde_json::{Map, json};
 
 const PERMISSION: [&str; 1] = ["auth.change_user"];
@@ -15,7 +17,7 @@ const PERMISSION: [&str; 1] = ["auth.change_user"];
 pub(super) fn views() -> Vec<(&'static str, MethodRouter, Gate)> {
     let ok = || any(async || "ok");
     let staff = Guard::staff_member_required().with_login_url("/admin/login/");
-    let anonymous_only = OnRefusal::ToLoginIfAnonymous;
+    let mixin_perm = Guard::permission_required(PERMISSION).with_refusal(OnRefusal::ToLoginIfAnonymous);
     vec![
         ("/open/", ok(), Gate::Asked),
         ("/open-public/", ok(), Gate::Open),
@@ -34,9 +36,13 @@ pub(super) fn views() -> Vec<(&'static str, MethodRouter, Gate)> {
             Gate::Asked,
         ),
         ("/staff/", ok().layer(staff), Gate::Asked),
-        ("/mixin/", ok().layer(Guard::login_required()), Gate::Asked),
-        ("/mixin-perm/", ok().layer(Guard::permission_required(PERMISSION).with_refusal(anonymous_only)), Gate::Asked),
-        ("/mixin-raise/", ok().layer(Guard::login_required().with_refusal(OnRefusal::Forbid)), Gate::Asked),
+        ("/mixin/", class([Method::GET, Method::HEAD, Method::OPTIONS], Guard::login_required()), Gate::Asked),
+        ("/mixin-perm/", class([Method::GET, Method::HEAD, Method::OPTIONS], mixin_perm), Gate::Asked),
+        (
+            "/mixin-raise/",
+            class([Method::OPTIONS], Guard::login_required().with_refusal(OnRefusal::Forbid)),
+            Gate::Asked,
+        ),
         ("/only-post/", ok().layer(require_post()), Gate::Asked),
         ("/only-safe/", ok().layer(require_safe()), Gate::Asked),
         ("/only-get/", ok().layer(require_get()), Gate::Asked),
@@ -44,6 +50,25 @@ pub(super) fn views() -> Vec<(&'static str, MethodRouter, Gate)> {
         ("/ensure/", ok().layer(EnsureCsrfCookie), Gate::Asked),
         ("/requires/", ok(), Gate::Asked),
     ]
+}
+
+/// A class-based view with methods for these, behind a mixin's guard.
+fn class(methods: impl IntoIterator<Item = Method>, guard: Guard) -> MethodRouter {
+    any(async || "ok").layer(require_methods(methods)).layer(guard)
+}
+
+/// What the frame of the admin does, in which Django's own account pages stand: it asks who is signed in, and shows the
+/// messages there are. Ours have no such frame, as those of any site without the admin.
+pub(super) async fn in_the_admins_frame(ctx: Ctx, request: Request, next: Next) -> Response {
+    let renders = request.method() != Method::OPTIONS;
+    let answer = next.run(request).await;
+    if renders && answer.status() == StatusCode::OK {
+        ctx.user().await.unwrap();
+        if ctx.messages().count().await.unwrap() > 0 {
+            ctx.messages().read().await.unwrap();
+        }
+    }
+    answer
 }
 
 /// Views that do without a CSRF token.
