@@ -3,6 +3,7 @@
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use crate::services::Services;
 use crate::terminal;
 use crate::tools::{self, Failure, Outcome, cargo, run as execute};
 
@@ -24,6 +25,7 @@ pub(crate) const ALL: &[Step] = &[
         about: "unit and integration tests, the golden vectors among them",
         run: || cargo(&["test", "--workspace"]),
     },
+    Step { name: "services", about: "tests on PostgreSQL, MariaDB and Redis", run: services },
     Step { name: "docs", about: "documentation without a broken link", run: docs },
     Step { name: "browser", about: "the life of an account in headless Chromium", run: browser },
     Step { name: "django", about: "the same database opened by the real Django, both ways", run: django },
@@ -85,6 +87,16 @@ pub(crate) fn run(chosen: &[&Step]) -> ExitCode {
 fn docs() -> Outcome {
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     execute(Command::new(program).args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn services() -> Outcome {
+    let services = Services::start()?;
+    let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    execute(
+        Command::new(program)
+            .args(["test", "--workspace", "--features", "services", "--test", "services"])
+            .envs(services.variables().iter().cloned()),
+    )
 }
 
 fn browser() -> Outcome {

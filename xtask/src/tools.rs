@@ -1,5 +1,8 @@
 //! What the steps need from the machine: commands, Debian packages, a Python with Django.
 
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -45,23 +48,56 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 
 /// Makes sure that `program` is there; as root on Debian, installs `packages` for it.
 pub(crate) fn need(program: &str, packages: &[&str]) -> Result<PathBuf, Failure> {
+    need_where(find, program, packages)
+}
+
+/// As [`need`], for a program that `find` finds.
+pub(crate) fn need_where(
+    find: fn(&str) -> Option<PathBuf>,
+    program: &str,
+    packages: &[&str],
+) -> Result<PathBuf, Failure> {
     if let Some(path) = find(program) {
         return Ok(path);
     }
     let wanted = packages.join(" ");
-    if find("apt-get").is_none() || !is_root() {
+    if self::find("apt-get").is_none() || !is_root() {
         return Err(Failure::Missing(format!("{program} is not installed (Debian: apt-get install {wanted})")));
     }
     terminal::note(&format!("installing {wanted}"));
+    let policy = NoDaemons::begin();
     // An index that cannot be refreshed may still know the package.
     let refreshed = run(Command::new("apt-get").args(["update", "-qq"]));
     let installed = run(Command::new("apt-get")
         .args(["install", "-y", "-qq", "--no-install-recommends"])
         .args(packages)
         .env("DEBIAN_FRONTEND", "noninteractive"));
+    drop(policy);
     match (find(program), installed, refreshed) {
         (Some(path), ..) => Ok(path),
         (None, ..) => Err(Failure::Missing(format!("{program}: apt-get install {wanted} failed"))),
+    }
+}
+
+/// While this lives, Debian starts no daemon of a package that it installs. What runs already is left alone.
+struct NoDaemons(Option<&'static Path>);
+
+impl NoDaemons {
+    fn begin() -> Self {
+        let path = Path::new("/usr/sbin/policy-rc.d");
+        let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(path);
+        // One that is there is the administrator's.
+        Self(made.and_then(|mut file| file.write_all(b"#!/bin/sh\nexit 101\n")).ok().map(|()| path))
+    }
+}
+
+impl Drop for NoDaemons {
+    fn drop(&mut self) {
+        if let Some(path) = self.0
+            && let Err(e) = fs::remove_file(path)
+        {
+            terminal::error(&format!("{} was to be removed: {e}", path.display()));
+        }
     }
 }
 
@@ -99,6 +135,6 @@ pub(crate) fn oracle() -> Result<PathBuf, Failure> {
     Ok(dir)
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.trim_ascii() == b"0")
 }
