@@ -2,7 +2,9 @@
 
 use crate::database::{Backend, Database};
 use crate::error::DbError;
+use crate::mysql;
 use crate::options::Durability;
+use crate::postgres;
 use crate::sqlite;
 
 /// A row of `django_content_type`.
@@ -25,6 +27,8 @@ pub struct ContentType {
 pub async fn all(db: &Database) -> Result<Vec<ContentType>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(sqlite::content_types::all).await,
+        Backend::Postgres(p) => postgres::content_types::all(p).await,
+        Backend::MySql(m) => mysql::content_types::all(m).await,
     }
 }
 
@@ -36,6 +40,8 @@ pub async fn all(db: &Database) -> Result<Vec<ContentType>, DbError> {
 pub async fn by_natural_key(db: &Database, app_label: &str, model: &str) -> Result<Option<ContentType>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::content_types::by_natural_key(c, app_label, model)).await,
+        Backend::Postgres(p) => postgres::content_types::by_natural_key(p, app_label, model).await,
+        Backend::MySql(m) => mysql::content_types::by_natural_key(m, app_label, model).await,
     }
 }
 
@@ -45,11 +51,13 @@ pub async fn by_natural_key(db: &Database, app_label: &str, model: &str) -> Resu
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn ensure(db: &Database, app_label: &str, model: &str) -> Result<i64, DbError> {
-    let app_label = app_label.to_owned();
-    let model = model.to_owned();
     match db.backend() {
         Backend::Sqlite(s) => {
+            let app_label = app_label.to_owned();
+            let model = model.to_owned();
             s.write(Durability::Full, move |c| sqlite::content_types::ensure(c, &app_label, &model)).await
         }
+        Backend::Postgres(p) => postgres::content_types::ensure(p, app_label, model).await,
+        Backend::MySql(m) => mysql::content_types::ensure(m, app_label, model).await,
     }
 }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::DbError;
+use crate::mysql::MySql;
 use crate::options::Options;
+use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::url::{DatabaseUrl, Target};
 
@@ -16,19 +18,22 @@ pub struct Database(Backend);
 #[derive(Clone)]
 pub(crate) enum Backend {
     Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
+    MySql(Arc<MySql>),
 }
 
 impl Database {
     /// Opens the database and looks whether it is one that can be worked with. Its tables may be missing still:
     /// [`migrations::migrate`](crate::migrations::migrate) makes them.
     ///
-    /// A SQLite file is put in WAL mode.
+    /// A SQLite file is put in WAL mode. Of a server's connections one is made, to see that it answers.
     ///
     /// # Errors
     ///
-    /// [`DbError::Missing`], [`NoFolder`](DbError::NoFolder), [`NotWritable`](DbError::NotWritable),
-    /// [`NotADatabase`](DbError::NotADatabase), [`Damaged`](DbError::Damaged), [`NewerDjango`](DbError::NewerDjango),
-    /// [`Busy`](DbError::Busy): nothing on disk was changed.
+    /// For a file: [`DbError::Missing`], [`NoFolder`](DbError::NoFolder), [`NotWritable`](DbError::NotWritable),
+    /// [`NotADatabase`](DbError::NotADatabase), [`Damaged`](DbError::Damaged), [`Busy`](DbError::Busy). For a server:
+    /// [`Unreachable`](DbError::Unreachable), [`Denied`](DbError::Denied), [`NoDatabase`](DbError::NoDatabase). For
+    /// both: [`NewerDjango`](DbError::NewerDjango). Nothing was changed.
     pub async fn open(url: &DatabaseUrl, options: Options) -> Result<Self, DbError> {
         match url.target() {
             Target::Sqlite(path) => {
@@ -38,6 +43,10 @@ impl Database {
                     .map_err(|e| DbError::Unavailable { source: e.into() })??;
                 Ok(Self(Backend::Sqlite(Arc::new(sqlite))))
             }
+            Target::Postgres(address) => {
+                Ok(Self(Backend::Postgres(Arc::new(Postgres::open(address, &options).await?))))
+            }
+            Target::MySql(address) => Ok(Self(Backend::MySql(Arc::new(MySql::open(address, &options).await?)))),
         }
     }
 
@@ -46,17 +55,20 @@ impl Database {
     pub async fn close(&self) {
         match &self.0 {
             Backend::Sqlite(sqlite) => sqlite.close().await,
+            Backend::Postgres(postgres) => postgres.close().await,
+            Backend::MySql(mysql) => mysql.close().await,
         }
     }
 
     /// Returns where the database's history stands: as long as later marks are equal to this one, nobody, in this
-    /// process or another, has committed anything since. `None` if that cannot be told.
+    /// process or another, has committed anything since. `None` if that cannot be told, as always with a server.
     ///
     /// To keep what a query gave, take the mark before the query. Costs one small read of a file, no query (D5).
     #[must_use]
     pub fn mark(&self) -> Option<Mark> {
         match &self.0 {
             Backend::Sqlite(sqlite) => sqlite.mark().map(Mark),
+            Backend::Postgres(_) | Backend::MySql(_) => None,
         }
     }
 
@@ -73,6 +85,8 @@ impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Backend::Sqlite(sqlite) => f.debug_tuple("Database").field(&sqlite.path()).finish(),
+            Backend::Postgres(postgres) => f.debug_tuple("Database").field(postgres.address()).finish(),
+            Backend::MySql(mysql) => f.debug_tuple("Database").field(mysql.address()).finish(),
         }
     }
 }

@@ -47,6 +47,34 @@ pub enum DbError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// A server does not answer.
+    #[error("{server} cannot be reached; check that it runs, and the host and port in DATABASE_URL")]
+    Unreachable {
+        /// Which kind of server, and its host and port.
+        server: String,
+        /// What the system said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A server does not let us in.
+    #[error("{server} does not let {user:?} in; check the user and password in DATABASE_URL, and the user's rights")]
+    Denied {
+        /// Which kind of server, and its host and port.
+        server: String,
+        /// The user.
+        user: String,
+        /// What the server said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A server has no such database.
+    #[error("{server} has no database {name:?}; create it, or check DATABASE_URL")]
+    NoDatabase {
+        /// Which kind of server, and its host and port.
+        server: String,
+        /// The database's name.
+        name: String,
+    },
     /// A Django later than those known here has changed the tables.
     #[error(
         "the database was migrated by a newer Django ({app}.{name} is unknown); update Cloakroom before using it (nothing was changed)"
@@ -86,13 +114,13 @@ pub enum DbError {
         waited: Duration,
     },
     /// A write was begun and not finished in time. It may still happen.
-    #[error("the database did not answer within {waited:?}; check its disk")]
+    #[error("the database did not answer within {waited:?}; check its disk, or its server and the network")]
     TimedOut {
         /// How long this call waited.
         waited: Duration,
     },
-    /// The database cannot be reached: its disk failed or is full, or its file was taken away.
-    #[error("the database is unavailable; check its disk and its file")]
+    /// The database cannot be reached: its server does not answer, its disk failed or is full, or its file was taken away.
+    #[error("the database is unavailable; check its server, or its disk and file")]
     Unavailable {
         /// What failed.
         #[source]
@@ -105,6 +133,14 @@ pub enum DbError {
     #[error("the write would break a constraint of the database; look at the rows that refer to what was written")]
     Integrity {
         /// Which constraint.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The database cannot hold a value: a text too long for its column, or with a character that it does not know.
+    /// Nothing was changed.
+    #[error("a value does not fit into the database; look at its length, and for NUL characters")]
+    Unstorable {
+        /// What the database said.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
@@ -124,7 +160,7 @@ impl DbError {
     /// Whether the same call may succeed later, without anybody's help.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::TimedOut { .. } | Self::Unavailable { .. })
+        matches!(self, Self::Busy { .. } | Self::TimedOut { .. } | Self::Unavailable { .. } | Self::Unreachable { .. })
     }
 
     /// Whether the call may have changed the database although it failed.
@@ -142,6 +178,9 @@ impl DbError {
             Self::NotWritable { .. } => "not_writable",
             Self::NotADatabase { .. } => "not_a_database",
             Self::Damaged { .. } => "damaged",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Denied { .. } => "denied",
+            Self::NoDatabase { .. } => "no_database",
             Self::NewerDjango { .. } => "newer_django",
             Self::OlderDjango { .. } => "older_django",
             Self::NotMigrated { .. } => "not_migrated",
@@ -151,6 +190,7 @@ impl DbError {
             Self::Unavailable { .. } => "unavailable",
             Self::Closed => "closed",
             Self::Integrity { .. } => "integrity",
+            Self::Unstorable { .. } => "unstorable",
             Self::Corrupt { .. } => "corrupt",
         }
     }

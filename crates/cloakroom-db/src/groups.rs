@@ -5,7 +5,9 @@ use cloakroom_core::models::Group;
 
 use crate::database::{Backend, Database};
 use crate::error::DbError;
+use crate::mysql;
 use crate::options::Durability;
+use crate::postgres;
 use crate::sqlite;
 
 /// Whether a group's name was free.
@@ -40,6 +42,8 @@ pub enum Joined {
 pub async fn all(db: &Database) -> Result<Vec<Group>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(sqlite::groups::all).await,
+        Backend::Postgres(p) => postgres::groups::all(p).await,
+        Backend::MySql(m) => mysql::groups::all(m).await,
     }
 }
 
@@ -51,6 +55,8 @@ pub async fn all(db: &Database) -> Result<Vec<Group>, DbError> {
 pub async fn by_name(db: &Database, name: &str) -> Result<Option<Group>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::groups::by_name(c, name)).await,
+        Backend::Postgres(p) => postgres::groups::by_name(p, name).await,
+        Backend::MySql(m) => mysql::groups::by_name(m, name).await,
     }
 }
 
@@ -62,6 +68,8 @@ pub async fn by_name(db: &Database, name: &str) -> Result<Option<Group>, DbError
 pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<Group>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::groups::of_user(c, user)).await,
+        Backend::Postgres(p) => postgres::groups::of_user(p, user).await,
+        Backend::MySql(m) => mysql::groups::of_user(m, user).await,
     }
 }
 
@@ -71,9 +79,13 @@ pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<Group>, DbError
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn create(db: &Database, name: &str) -> Result<Created, DbError> {
-    let name = name.to_owned();
     match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::groups::create(c, &name)).await,
+        Backend::Sqlite(s) => {
+            let name = name.to_owned();
+            s.write(Durability::Full, move |c| sqlite::groups::create(c, &name)).await
+        }
+        Backend::Postgres(p) => postgres::groups::create(p, name).await,
+        Backend::MySql(m) => mysql::groups::create(m, name).await,
     }
 }
 
@@ -85,6 +97,8 @@ pub async fn create(db: &Database, name: &str) -> Result<Created, DbError> {
 pub async fn delete(db: &Database, group: i64) -> Result<bool, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::groups::delete(c, group)).await,
+        Backend::Postgres(p) => postgres::groups::delete(p, group).await,
+        Backend::MySql(m) => mysql::groups::delete(m, group).await,
     }
 }
 
@@ -94,9 +108,13 @@ pub async fn delete(db: &Database, group: i64) -> Result<bool, DbError> {
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn add_user(db: &Database, group: i64, user: &UserId) -> Result<Joined, DbError> {
-    let user = user.clone();
     match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::groups::add_user(c, group, &user)).await,
+        Backend::Sqlite(s) => {
+            let user = user.clone();
+            s.write(Durability::Full, move |c| sqlite::groups::add_user(c, group, &user)).await
+        }
+        Backend::Postgres(p) => postgres::groups::add_user(p, group, user).await,
+        Backend::MySql(m) => mysql::groups::add_user(m, group, user).await,
     }
 }
 
@@ -106,8 +124,12 @@ pub async fn add_user(db: &Database, group: i64, user: &UserId) -> Result<Joined
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn remove_user(db: &Database, group: i64, user: &UserId) -> Result<bool, DbError> {
-    let user = user.clone();
     match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::groups::remove_user(c, group, &user)).await,
+        Backend::Sqlite(s) => {
+            let user = user.clone();
+            s.write(Durability::Full, move |c| sqlite::groups::remove_user(c, group, &user)).await
+        }
+        Backend::Postgres(p) => postgres::groups::remove_user(p, group, user).await,
+        Backend::MySql(m) => mysql::groups::remove_user(m, group, user).await,
     }
 }

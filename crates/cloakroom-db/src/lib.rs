@@ -1,4 +1,4 @@
-//! Django's tables on SQLite: pools, migrations, queries.
+//! Django's tables on SQLite, PostgreSQL and MySQL: pools, migrations, queries.
 //!
 //! A [`Database`] is opened once and cloned freely. Each table has a module of queries: rows in, rows out, no policy.
 //! "Not there" is `None` or a variant of the answer; an [`Err`](DbError) means that nothing is known and the answer to
@@ -6,7 +6,8 @@
 //!
 //! - No function here reads the clock: `now` is a parameter.
 //! - Every function is `async`. On SQLite reads run on the calling thread, writes on a thread of their own which puts
-//!   what is waiting into one transaction (D3). Call them within a Tokio runtime that has its timer enabled.
+//!   what is waiting into one transaction (D3). A server is asked over a bounded pool, and every call has a deadline
+//!   (F05). Call them within a Tokio runtime that has its timer enabled.
 //!
 //! ```
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,7 +25,10 @@
 
 mod database;
 mod error;
+mod mysql;
+mod network;
 mod options;
+mod postgres;
 mod sqlite;
 mod url;
 

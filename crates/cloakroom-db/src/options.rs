@@ -9,11 +9,23 @@ pub struct Options {
     pub(crate) busy_timeout: Duration,
     pub(crate) readers: usize,
     pub(crate) if_missing: IfMissing,
+    pub(crate) connections: usize,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) deadline: Duration,
 }
 
 impl Options {
     /// How long a call waits for another process's lock, as in the reference site.
     pub const DEFAULT_BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+
+    /// Connections to a server at most.
+    pub const DEFAULT_CONNECTIONS: usize = 16;
+
+    /// How long making a connection to a server may take.
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// How long a server may take to answer a call, the wait for a connection included (F05).
+    pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
 
     /// Sets how long a call waits for a lock that another process holds, before it fails with
     /// [`DbError::Busy`](crate::DbError::Busy). At least 10 ms.
@@ -28,6 +40,25 @@ impl Options {
         self
     }
 
+    /// Sets how many connections to a server are open at most; at least one. Without effect on SQLite.
+    pub fn with_connections(mut self, connections: usize) -> Self {
+        self.connections = connections.max(1);
+        self
+    }
+
+    /// Sets how long making a connection to a server may take, where the URL does not say it. Without effect on SQLite.
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout.max(Duration::from_millis(10));
+        self
+    }
+
+    /// Sets when a call to a server gives up, whatever it waits for: a connection, its making, the answer. At least
+    /// 10 ms. Without effect on SQLite.
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline.max(Duration::from_millis(10));
+        self
+    }
+
     /// Sets what happens where there is no database yet.
     pub fn with_if_missing(mut self, if_missing: IfMissing) -> Self {
         self.if_missing = if_missing;
@@ -36,7 +67,7 @@ impl Options {
 }
 
 /// Waits 20 s for locks, reads with as many connections as there are processors (two to eight), and makes a database
-/// that is missing.
+/// that is missing. To a server it makes at most 16 connections, each within 5 s, and waits 10 s for an answer.
 impl Default for Options {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
@@ -44,6 +75,9 @@ impl Default for Options {
             busy_timeout: Self::DEFAULT_BUSY_TIMEOUT,
             readers: processors.clamp(2, 8),
             if_missing: IfMissing::Create,
+            connections: Self::DEFAULT_CONNECTIONS,
+            connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
+            deadline: Self::DEFAULT_DEADLINE,
         }
     }
 }
@@ -52,7 +86,7 @@ impl Default for Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IfMissing {
-    /// Make an empty one, readable by its owner alone (F09).
+    /// Make an empty file, readable by its owner alone (F09). A server's databases are made by its administrator.
     Create,
     /// Fail with [`DbError::Missing`](crate::DbError::Missing).
     Refuse,

@@ -7,7 +7,9 @@ use cloakroom_core::models::User;
 
 use crate::database::{Backend, Database};
 use crate::error::DbError;
+use crate::mysql;
 use crate::options::Durability;
+use crate::postgres;
 use crate::sqlite;
 
 /// A row of `auth_permission` with its content type.
@@ -92,6 +94,8 @@ pub enum Superusers {
 pub async fn all(db: &Database) -> Result<Vec<Permission>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(sqlite::permissions::all).await,
+        Backend::Postgres(p) => postgres::permissions::all(p).await,
+        Backend::MySql(m) => mysql::permissions::all(m).await,
     }
 }
 
@@ -103,6 +107,8 @@ pub async fn all(db: &Database) -> Result<Vec<Permission>, DbError> {
 pub async fn all_labels(db: &Database) -> Result<Vec<String>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(sqlite::permissions::all_labels).await,
+        Backend::Postgres(p) => postgres::permissions::all_labels(p).await,
+        Backend::MySql(m) => mysql::permissions::all_labels(m).await,
     }
 }
 
@@ -114,6 +120,8 @@ pub async fn all_labels(db: &Database) -> Result<Vec<String>, DbError> {
 pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<String>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::permissions::of_user(c, user)).await,
+        Backend::Postgres(p) => postgres::permissions::of_user(p, user).await,
+        Backend::MySql(m) => mysql::permissions::of_user(m, user).await,
     }
 }
 
@@ -125,6 +133,8 @@ pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<String>, DbErro
 pub async fn of_user_groups(db: &Database, user: &UserId) -> Result<Vec<String>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::permissions::of_user_groups(c, user)).await,
+        Backend::Postgres(p) => postgres::permissions::of_user_groups(p, user).await,
+        Backend::MySql(m) => mysql::permissions::of_user_groups(m, user).await,
     }
 }
 
@@ -136,6 +146,8 @@ pub async fn of_user_groups(db: &Database, user: &UserId) -> Result<Vec<String>,
 pub async fn effective(db: &Database, user: &UserId) -> Result<Effective, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::permissions::effective(c, user)).await,
+        Backend::Postgres(p) => postgres::permissions::effective(p, user).await,
+        Backend::MySql(m) => mysql::permissions::effective(m, user).await,
     }
 }
 
@@ -145,13 +157,15 @@ pub async fn effective(db: &Database, user: &UserId) -> Result<Effective, DbErro
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn grant(db: &Database, holder: &Holder, app_label: &str, codename: &str) -> Result<Granted, DbError> {
-    let holder = holder.clone();
-    let app_label = app_label.to_owned();
-    let codename = codename.to_owned();
     match db.backend() {
         Backend::Sqlite(s) => {
+            let holder = holder.clone();
+            let app_label = app_label.to_owned();
+            let codename = codename.to_owned();
             s.write(Durability::Full, move |c| sqlite::permissions::grant(c, &holder, &app_label, &codename)).await
         }
+        Backend::Postgres(p) => postgres::permissions::grant(p, holder, app_label, codename).await,
+        Backend::MySql(m) => mysql::permissions::grant(m, holder, app_label, codename).await,
     }
 }
 
@@ -161,13 +175,15 @@ pub async fn grant(db: &Database, holder: &Holder, app_label: &str, codename: &s
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn revoke(db: &Database, holder: &Holder, app_label: &str, codename: &str) -> Result<bool, DbError> {
-    let holder = holder.clone();
-    let app_label = app_label.to_owned();
-    let codename = codename.to_owned();
     match db.backend() {
         Backend::Sqlite(s) => {
+            let holder = holder.clone();
+            let app_label = app_label.to_owned();
+            let codename = codename.to_owned();
             s.write(Durability::Full, move |c| sqlite::permissions::revoke(c, &holder, &app_label, &codename)).await
         }
+        Backend::Postgres(p) => postgres::permissions::revoke(p, holder, app_label, codename).await,
+        Backend::MySql(m) => mysql::permissions::revoke(m, holder, app_label, codename).await,
     }
 }
 
@@ -182,12 +198,14 @@ pub async fn users_with_perm(
     codename: &str,
     which: WithPerm,
 ) -> Result<Vec<User>, DbError> {
-    let app_label = app_label.to_owned();
-    let codename = codename.to_owned();
     match db.backend() {
         Backend::Sqlite(s) => {
+            let app_label = app_label.to_owned();
+            let codename = codename.to_owned();
             s.read_much(move |c| sqlite::permissions::users_with_perm(c, &app_label, &codename, which)).await
         }
+        Backend::Postgres(p) => postgres::permissions::users_with_perm(p, app_label, codename, which).await,
+        Backend::MySql(m) => mysql::permissions::users_with_perm(m, app_label, codename, which).await,
     }
 }
 
@@ -197,14 +215,16 @@ pub async fn users_with_perm(
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn ensure(db: &Database, app_label: &str, model: &str, codename: &str, name: &str) -> Result<i64, DbError> {
-    let app_label = app_label.to_owned();
-    let model = model.to_owned();
-    let codename = codename.to_owned();
-    let name = name.to_owned();
     match db.backend() {
         Backend::Sqlite(s) => {
+            let app_label = app_label.to_owned();
+            let model = model.to_owned();
+            let codename = codename.to_owned();
+            let name = name.to_owned();
             s.write(Durability::Full, move |c| sqlite::permissions::ensure(c, &app_label, &model, &codename, &name))
                 .await
         }
+        Backend::Postgres(p) => postgres::permissions::ensure(p, app_label, model, codename, name).await,
+        Backend::MySql(m) => mysql::permissions::ensure(m, app_label, model, codename, name).await,
     }
 }

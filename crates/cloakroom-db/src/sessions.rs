@@ -9,7 +9,9 @@ use cloakroom_core::models::User;
 
 use crate::database::{Backend, Database};
 use crate::error::DbError;
+use crate::mysql;
 use crate::options::{Durability, Updated};
+use crate::postgres;
 use crate::sqlite;
 
 /// What is stored under a session key.
@@ -69,6 +71,8 @@ pub struct Counts {
 pub async fn find(db: &Database, key: &SessionKey, now: Timestamp) -> Result<Option<SessionRow>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::sessions::find(c, key, now)).await,
+        Backend::Postgres(p) => postgres::sessions::find(p, key, now).await,
+        Backend::MySql(m) => mysql::sessions::find(m, key, now).await,
     }
 }
 
@@ -85,6 +89,8 @@ pub async fn find_with_user(
 ) -> Result<Option<(SessionRow, Option<User>)>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::sessions::find_with_user(c, key, now, guess)).await,
+        Backend::Postgres(p) => postgres::sessions::find_with_user(p, key, now, guess).await,
+        Backend::MySql(m) => mysql::sessions::find_with_user(m, key, now, guess).await,
     }
 }
 
@@ -96,6 +102,8 @@ pub async fn find_with_user(
 pub async fn exists(db: &Database, key: &SessionKey) -> Result<bool, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::sessions::exists(c, key)).await,
+        Backend::Postgres(p) => postgres::sessions::exists(p, key).await,
+        Backend::MySql(m) => mysql::sessions::exists(m, key).await,
     }
 }
 
@@ -110,9 +118,13 @@ pub async fn create(
     row: SessionRow,
     durability: Durability,
 ) -> Result<Created, DbError> {
-    let key = key.clone();
     match db.backend() {
-        Backend::Sqlite(s) => s.write(durability, move |c| sqlite::sessions::create(c, &key, &row)).await,
+        Backend::Sqlite(s) => {
+            let key = key.clone();
+            s.write(durability, move |c| sqlite::sessions::create(c, &key, &row)).await
+        }
+        Backend::Postgres(p) => postgres::sessions::create(p, key, &row).await,
+        Backend::MySql(m) => mysql::sessions::create(m, key, &row).await,
     }
 }
 
@@ -127,9 +139,13 @@ pub async fn update(
     row: SessionRow,
     durability: Durability,
 ) -> Result<Updated, DbError> {
-    let key = key.clone();
     match db.backend() {
-        Backend::Sqlite(s) => s.write(durability, move |c| sqlite::sessions::update(c, &key, &row)).await,
+        Backend::Sqlite(s) => {
+            let key = key.clone();
+            s.write(durability, move |c| sqlite::sessions::update(c, &key, &row)).await
+        }
+        Backend::Postgres(p) => postgres::sessions::update(p, key, &row).await,
+        Backend::MySql(m) => mysql::sessions::update(m, key, &row).await,
     }
 }
 
@@ -145,9 +161,13 @@ pub async fn update_if(
     row: SessionRow,
     durability: Durability,
 ) -> Result<Swapped, DbError> {
-    let (key, expected) = (key.clone(), expected.to_owned());
     match db.backend() {
-        Backend::Sqlite(s) => s.write(durability, move |c| sqlite::sessions::update_if(c, &key, &expected, &row)).await,
+        Backend::Sqlite(s) => {
+            let (key, expected) = (key.clone(), expected.to_owned());
+            s.write(durability, move |c| sqlite::sessions::update_if(c, &key, &expected, &row)).await
+        }
+        Backend::Postgres(p) => postgres::sessions::update_if(p, key, expected, &row).await,
+        Backend::MySql(m) => mysql::sessions::update_if(m, key, expected, &row).await,
     }
 }
 
@@ -163,9 +183,13 @@ pub async fn cycle(
     row: SessionRow,
     durability: Durability,
 ) -> Result<Created, DbError> {
-    let (old, new) = (old.clone(), new.clone());
     match db.backend() {
-        Backend::Sqlite(s) => s.write(durability, move |c| sqlite::sessions::cycle(c, &old, &new, &row)).await,
+        Backend::Sqlite(s) => {
+            let (old, new) = (old.clone(), new.clone());
+            s.write(durability, move |c| sqlite::sessions::cycle(c, &old, &new, &row)).await
+        }
+        Backend::Postgres(p) => postgres::sessions::cycle(p, old, new, &row).await,
+        Backend::MySql(m) => mysql::sessions::cycle(m, old, new, &row).await,
     }
 }
 
@@ -175,9 +199,13 @@ pub async fn cycle(
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn touch(db: &Database, key: &SessionKey, expire_date: Timestamp) -> Result<Updated, DbError> {
-    let key = key.clone();
     match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Normal, move |c| sqlite::sessions::touch(c, &key, expire_date)).await,
+        Backend::Sqlite(s) => {
+            let key = key.clone();
+            s.write(Durability::Normal, move |c| sqlite::sessions::touch(c, &key, expire_date)).await
+        }
+        Backend::Postgres(p) => postgres::sessions::touch(p, key, expire_date).await,
+        Backend::MySql(m) => mysql::sessions::touch(m, key, expire_date).await,
     }
 }
 
@@ -187,9 +215,13 @@ pub async fn touch(db: &Database, key: &SessionKey, expire_date: Timestamp) -> R
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn delete(db: &Database, key: &SessionKey, durability: Durability) -> Result<bool, DbError> {
-    let key = key.clone();
     match db.backend() {
-        Backend::Sqlite(s) => s.write(durability, move |c| sqlite::sessions::delete(c, &key)).await,
+        Backend::Sqlite(s) => {
+            let key = key.clone();
+            s.write(durability, move |c| sqlite::sessions::delete(c, &key)).await
+        }
+        Backend::Postgres(p) => postgres::sessions::delete(p, key).await,
+        Backend::MySql(m) => mysql::sessions::delete(m, key).await,
     }
 }
 
@@ -217,6 +249,8 @@ pub async fn clear_expired(
             Backend::Sqlite(s) => {
                 s.write(Durability::Normal, move |c| sqlite::sessions::clear_some(c, now, limit)).await?
             }
+            Backend::Postgres(p) => postgres::sessions::clear_some(p, now, limit).await?,
+            Backend::MySql(m) => mysql::sessions::clear_some(m, now, limit).await?,
         };
         cleared += deleted;
         progress(cleared);
@@ -239,6 +273,8 @@ pub async fn clear_expired(
 pub async fn count(db: &Database, now: Timestamp) -> Result<Counts, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read_much(move |c| sqlite::sessions::count(c, now)).await,
+        Backend::Postgres(p) => postgres::sessions::count(p, now).await,
+        Backend::MySql(m) => mysql::sessions::count(m, now).await,
     }
 }
 
@@ -254,8 +290,12 @@ pub async fn list_live(
     after: Option<&SessionKey>,
     limit: usize,
 ) -> Result<Vec<(SessionKey, SessionRow)>, DbError> {
-    let after = after.cloned();
     match db.backend() {
-        Backend::Sqlite(s) => s.read_much(move |c| sqlite::sessions::list_live(c, now, after.as_ref(), limit)).await,
+        Backend::Sqlite(s) => {
+            let after = after.cloned();
+            s.read_much(move |c| sqlite::sessions::list_live(c, now, after.as_ref(), limit)).await
+        }
+        Backend::Postgres(p) => postgres::sessions::list_live(p, now, after, limit).await,
+        Backend::MySql(m) => mysql::sessions::list_live(m, now, after, limit).await,
     }
 }

@@ -6,7 +6,9 @@ use cloakroom_core::models::{EncodedHash, User};
 
 use crate::database::{Backend, Database};
 use crate::error::DbError;
+use crate::mysql;
 use crate::options::{Durability, Updated};
+use crate::postgres;
 use crate::sqlite;
 
 /// What a new user's row holds. Names and address are stored as given: normalising them is policy (A13, A14).
@@ -118,6 +120,8 @@ pub enum Flag {
 pub async fn by_id(db: &Database, id: &UserId) -> Result<Option<User>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::users::by_id(c, id)).await,
+        Backend::Postgres(p) => postgres::users::by_id(p, id).await,
+        Backend::MySql(m) => mysql::users::by_id(m, id).await,
     }
 }
 
@@ -129,6 +133,8 @@ pub async fn by_id(db: &Database, id: &UserId) -> Result<Option<User>, DbError> 
 pub async fn by_username(db: &Database, username: &str) -> Result<Option<User>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::users::by_username(c, username)).await,
+        Backend::Postgres(p) => postgres::users::by_username(p, username).await,
+        Backend::MySql(m) => mysql::users::by_username(m, username).await,
     }
 }
 
@@ -139,9 +145,13 @@ pub async fn by_username(db: &Database, username: &str) -> Result<Option<User>, 
 ///
 /// As [`by_id`].
 pub async fn by_email_iexact(db: &Database, email: &str) -> Result<Vec<User>, DbError> {
-    let email = email.to_owned();
     match db.backend() {
-        Backend::Sqlite(s) => s.read_much(move |c| sqlite::users::by_email_iexact(c, &email)).await,
+        Backend::Sqlite(s) => {
+            let email = email.to_owned();
+            s.read_much(move |c| sqlite::users::by_email_iexact(c, &email)).await
+        }
+        Backend::Postgres(p) => postgres::users::by_email_iexact(p, email).await,
+        Backend::MySql(m) => mysql::users::by_email_iexact(m, email).await,
     }
 }
 
@@ -153,6 +163,8 @@ pub async fn by_email_iexact(db: &Database, email: &str) -> Result<Vec<User>, Db
 pub async fn exists_username(db: &Database, username: &str) -> Result<bool, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::users::exists_username(c, username)).await,
+        Backend::Postgres(p) => postgres::users::exists_username(p, username).await,
+        Backend::MySql(m) => mysql::users::exists_username(m, username).await,
     }
 }
 
@@ -162,9 +174,13 @@ pub async fn exists_username(db: &Database, username: &str) -> Result<bool, DbEr
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn exists_username_iexact(db: &Database, username: &str) -> Result<bool, DbError> {
-    let username = username.to_owned();
     match db.backend() {
-        Backend::Sqlite(s) => s.read_much(move |c| sqlite::users::exists_username_iexact(c, &username)).await,
+        Backend::Sqlite(s) => {
+            let username = username.to_owned();
+            s.read_much(move |c| sqlite::users::exists_username_iexact(c, &username)).await
+        }
+        Backend::Postgres(p) => postgres::users::exists_username_iexact(p, username).await,
+        Backend::MySql(m) => mysql::users::exists_username_iexact(m, username).await,
     }
 }
 
@@ -176,6 +192,8 @@ pub async fn exists_username_iexact(db: &Database, username: &str) -> Result<boo
 pub async fn create(db: &Database, user: NewUser) -> Result<Created, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::users::create(c, &user)).await,
+        Backend::Postgres(p) => postgres::users::create(p, &user).await,
+        Backend::MySql(m) => mysql::users::create(m, &user).await,
     }
 }
 
@@ -185,9 +203,13 @@ pub async fn create(db: &Database, user: NewUser) -> Result<Created, DbError> {
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn set_password(db: &Database, id: &UserId, password: &EncodedHash) -> Result<Updated, DbError> {
-    let (id, password) = (id.clone(), password.clone());
     match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::users::set_password(c, &id, &password)).await,
+        Backend::Sqlite(s) => {
+            let (id, password) = (id.clone(), password.clone());
+            s.write(Durability::Full, move |c| sqlite::users::set_password(c, &id, &password)).await
+        }
+        Backend::Postgres(p) => postgres::users::set_password(p, id, password).await,
+        Backend::MySql(m) => mysql::users::set_password(m, id, password).await,
     }
 }
 
@@ -202,11 +224,13 @@ pub async fn set_password_if(
     old: &EncodedHash,
     new: &EncodedHash,
 ) -> Result<Swapped, DbError> {
-    let (id, old, new) = (id.clone(), old.clone(), new.clone());
     match db.backend() {
         Backend::Sqlite(s) => {
+            let (id, old, new) = (id.clone(), old.clone(), new.clone());
             s.write(Durability::Full, move |c| sqlite::users::set_password_if(c, &id, &old, &new)).await
         }
+        Backend::Postgres(p) => postgres::users::set_password_if(p, id, old, new).await,
+        Backend::MySql(m) => mysql::users::set_password_if(m, id, old, new).await,
     }
 }
 
@@ -216,9 +240,13 @@ pub async fn set_password_if(
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn set_last_login(db: &Database, id: &UserId, at: Timestamp) -> Result<Updated, DbError> {
-    let id = id.clone();
     match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Normal, move |c| sqlite::users::set_last_login(c, &id, at)).await,
+        Backend::Sqlite(s) => {
+            let id = id.clone();
+            s.write(Durability::Normal, move |c| sqlite::users::set_last_login(c, &id, at)).await
+        }
+        Backend::Postgres(p) => postgres::users::set_last_login(p, id, at).await,
+        Backend::MySql(m) => mysql::users::set_last_login(m, id, at).await,
     }
 }
 
@@ -228,9 +256,13 @@ pub async fn set_last_login(db: &Database, id: &UserId, at: Timestamp) -> Result
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn update_profile(db: &Database, id: &UserId, profile: Profile) -> Result<Updated, DbError> {
-    let id = id.clone();
     match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::users::update_profile(c, &id, &profile)).await,
+        Backend::Sqlite(s) => {
+            let id = id.clone();
+            s.write(Durability::Full, move |c| sqlite::users::update_profile(c, &id, &profile)).await
+        }
+        Backend::Postgres(p) => postgres::users::update_profile(p, id, &profile).await,
+        Backend::MySql(m) => mysql::users::update_profile(m, id, &profile).await,
     }
 }
 
@@ -240,9 +272,13 @@ pub async fn update_profile(db: &Database, id: &UserId, profile: Profile) -> Res
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn rename(db: &Database, id: &UserId, username: &str) -> Result<Renamed, DbError> {
-    let (id, username) = (id.clone(), username.to_owned());
     match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::users::rename(c, &id, &username)).await,
+        Backend::Sqlite(s) => {
+            let (id, username) = (id.clone(), username.to_owned());
+            s.write(Durability::Full, move |c| sqlite::users::rename(c, &id, &username)).await
+        }
+        Backend::Postgres(p) => postgres::users::rename(p, id, username).await,
+        Backend::MySql(m) => mysql::users::rename(m, id, username).await,
     }
 }
 
@@ -252,9 +288,13 @@ pub async fn rename(db: &Database, id: &UserId, username: &str) -> Result<Rename
 ///
 /// Any [`DbError`] of the machinery.
 pub async fn set_flag(db: &Database, id: &UserId, flag: Flag, value: bool) -> Result<Updated, DbError> {
-    let id = id.clone();
     match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::users::set_flag(c, &id, flag, value)).await,
+        Backend::Sqlite(s) => {
+            let id = id.clone();
+            s.write(Durability::Full, move |c| sqlite::users::set_flag(c, &id, flag, value)).await
+        }
+        Backend::Postgres(p) => postgres::users::set_flag(p, id, flag, value).await,
+        Backend::MySql(m) => mysql::users::set_flag(m, id, flag, value).await,
     }
 }
 
@@ -265,9 +305,13 @@ pub async fn set_flag(db: &Database, id: &UserId, flag: Flag, value: bool) -> Re
 ///
 /// [`DbError::Integrity`] if rows of a table that is not Django's refer to the user: nothing was deleted.
 pub async fn delete(db: &Database, id: &UserId) -> Result<bool, DbError> {
-    let id = id.clone();
     match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::users::delete(c, &id)).await,
+        Backend::Sqlite(s) => {
+            let id = id.clone();
+            s.write(Durability::Full, move |c| sqlite::users::delete(c, &id)).await
+        }
+        Backend::Postgres(p) => postgres::users::delete(p, id).await,
+        Backend::MySql(m) => mysql::users::delete(m, id).await,
     }
 }
 
@@ -279,6 +323,8 @@ pub async fn delete(db: &Database, id: &UserId) -> Result<bool, DbError> {
 pub async fn count(db: &Database) -> Result<u64, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read_much(sqlite::users::count).await,
+        Backend::Postgres(p) => postgres::users::count(p).await,
+        Backend::MySql(m) => mysql::users::count(m).await,
     }
 }
 
@@ -290,6 +336,8 @@ pub async fn count(db: &Database) -> Result<u64, DbError> {
 pub async fn has_superuser(db: &Database) -> Result<bool, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read_much(sqlite::users::has_superuser).await,
+        Backend::Postgres(p) => postgres::users::has_superuser(p).await,
+        Backend::MySql(m) => mysql::users::has_superuser(m).await,
     }
 }
 
@@ -302,5 +350,7 @@ pub async fn has_superuser(db: &Database) -> Result<bool, DbError> {
 pub async fn list(db: &Database, after: Option<&UserId>, limit: usize) -> Result<Vec<User>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::users::list(c, after, limit)).await,
+        Backend::Postgres(p) => postgres::users::list(p, after, limit).await,
+        Backend::MySql(m) => mysql::users::list(m, after, limit).await,
     }
 }

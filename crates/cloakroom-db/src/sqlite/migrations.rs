@@ -9,21 +9,21 @@ use super::fault::Fault;
 use super::rows::{self, Moment, Place};
 use super::sql::{self, migration};
 use super::{content_types, permissions};
-use crate::error::{DbError, Table};
-use crate::migrations::{ACTIONS, App, CONTENT_TYPES, MIGRATIONS, Migration, MigrationStep, PERMISSIONS, Status};
+use crate::error::Table;
+use crate::migrations::{ACTIONS, App, CONTENT_TYPES, Found, MIGRATIONS, MigrationStep, PERMISSIONS, Status};
 
 /// Fails if a Django that is not known has migrated the database.
 pub(super) fn refuse_what_is_unknown(c: &Connection) -> Result<(), Fault> {
-    let found = Found::read(c)?;
+    let found = look(c)?;
     for table in App::ALL.iter().flat_map(|app| app.tables()).filter(|table| found.tables.contains(**table)) {
         // Reads the table's first page: a file that was cut off is found here and not by the first visitor.
         c.prepare(&format!("SELECT 1 FROM \"{table}\" LIMIT 1"))?.exists([])?;
     }
-    found.refuse_newer().map_err(Fault::Db)
+    Ok(found.refuse_newer()?)
 }
 
 pub(crate) fn status(c: &Connection) -> Result<Status, Fault> {
-    let found = Found::read(c)?;
+    let found = look(c)?;
     let plan = found.plan()?;
     let migrations: Vec<_> = plan.iter().flat_map(|app| app.migrations()).collect();
     let rows = missing_rows(c, &found, &plan)?;
@@ -31,7 +31,7 @@ pub(crate) fn status(c: &Connection) -> Result<Status, Fault> {
 }
 
 pub(crate) fn migrate(c: &Connection, now: Timestamp) -> Result<Vec<MigrationStep>, Fault> {
-    let found = Found::read(c)?;
+    let found = look(c)?;
     let plan = found.plan()?;
     let mut steps = Vec::new();
     if !plan.is_empty() && !found.tables.contains(Table::Migrations.as_str()) {
@@ -44,7 +44,7 @@ pub(crate) fn migrate(c: &Connection, now: Timestamp) -> Result<Vec<MigrationSte
         rows::execute(c, migration::CREATE, (applied.app, applied.name, Moment::from(now)))?;
         steps.push(MigrationStep::Applied(applied));
     }
-    let found = Found::read(c)?;
+    let found = look(c)?;
     for model in CONTENT_TYPES.into_iter().filter(|m| found.has_model(*m)) {
         if content_types::create(c, model.app.label(), model.name)? {
             steps.push(MigrationStep::ContentType { app_label: model.app.label(), model: model.name });
@@ -77,80 +77,15 @@ const fn tables(app: App) -> &'static str {
     }
 }
 
-/// What there is in the database.
-struct Found {
-    tables: HashSet<String>,
-    applied: Vec<(String, String)>,
-}
-
-impl Found {
-    fn read(c: &Connection) -> Result<Self, Fault> {
-        let tables: HashSet<String> = rows::all(c, sql::TABLES, [], |row| Ok(row.get(0)?))?.into_iter().collect();
-        let place = Place { table: Table::Migrations, key: 0 };
-        let applied = if tables.contains(Table::Migrations.as_str()) {
-            rows::all(c, migration::ALL, [], |row| Ok((place.text(row, 0, "app")?, place.text(row, 1, "name")?)))?
-        } else {
-            Vec::new()
-        };
-        Ok(Self { tables, applied })
-    }
-
-    fn refuse_newer(&self) -> Result<(), DbError> {
-        for (app, name) in &self.applied {
-            let ours = App::ALL.iter().any(|a| a.label() == app);
-            if ours && !MIGRATIONS.iter().any(|m| m.app == app && m.name == name) {
-                return Err(DbError::NewerDjango { app: app.clone(), name: name.clone() });
-            }
-        }
-        Ok(())
-    }
-
-    /// The apps whose tables are to be made.
-    fn plan(&self) -> Result<Vec<App>, DbError> {
-        self.refuse_newer()?;
-        let mut plan = Vec::new();
-        for app in App::ALL {
-            let missing: Vec<Migration> = app.migrations().filter(|m| !self.is_applied(*m)).collect();
-            let Some(first) = missing.first() else {
-                self.check_tables(app)?;
-                continue;
-            };
-            if missing.len() < app.migrations().count() {
-                return Err(DbError::OlderDjango { app: first.app.to_owned(), name: first.name.to_owned() });
-            }
-            if app == App::Admin && !self.applied.is_empty() {
-                continue;
-            }
-            if let Some(table) = app.tables().iter().find(|table| self.tables.contains(**table)) {
-                let detail = format!("there is a table {table}, and django_migrations knows nothing of it");
-                return Err(DbError::Schema { detail });
-            }
-            plan.push(app);
-        }
-        Ok(plan)
-    }
-
-    fn check_tables(&self, app: App) -> Result<(), DbError> {
-        // A site with a user model of its own has no `auth_user`, nor what hangs on it.
-        let missing =
-            app.tables().iter().find(|table| !self.tables.contains(**table) && !table.starts_with("auth_user"));
-        match missing {
-            Some(table) => {
-                let detail =
-                    format!("django_migrations says that {} is applied, and there is no table {table}", app.label());
-                Err(DbError::Schema { detail })
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn is_applied(&self, migration: Migration) -> bool {
-        self.applied.iter().any(|(app, name)| app == migration.app && name == migration.name)
-    }
-
-    fn has_model(&self, model: crate::migrations::Model) -> bool {
-        self.tables.contains(model.table)
-    }
+fn look(c: &Connection) -> Result<Found, Fault> {
+    let tables: HashSet<String> = rows::all(c, sql::TABLES, [], |row| Ok(row.get(0)?))?.into_iter().collect();
+    let place = Place { table: Table::Migrations, key: 0 };
+    let applied = if tables.contains(Table::Migrations.as_str()) {
+        rows::all(c, migration::ALL, [], |row| Ok((place.text(row, 0, "app")?, place.text(row, 1, "name")?)))?
+    } else {
+        Vec::new()
+    };
+    Ok(Found { tables, applied })
 }
 
 fn missing_rows(c: &Connection, found: &Found, plan: &[App]) -> Result<u64, Fault> {

@@ -1,11 +1,14 @@
 //! Django's tables, made and checked (A08, G34).
 
+mod plan;
+
 use cloakroom_core::clock::Timestamp;
 
+pub(crate) use self::plan::Found;
 use crate::database::{Backend, Database};
 use crate::error::DbError;
 use crate::options::Durability;
-use crate::sqlite;
+use crate::{mysql, postgres, sqlite};
 
 /// Tells what [`migrate`] would do, and does nothing.
 ///
@@ -15,6 +18,8 @@ use crate::sqlite;
 pub async fn status(db: &Database) -> Result<Status, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(sqlite::migrations::status).await,
+        Backend::Postgres(p) => postgres::migrations::status(p).await,
+        Backend::MySql(m) => mysql::migrations::status(m).await,
     }
 }
 
@@ -36,6 +41,8 @@ pub async fn migrate(
 ) -> Result<Report, DbError> {
     let steps = match db.backend() {
         Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::migrations::migrate(c, now)).await?,
+        Backend::Postgres(p) => postgres::migrations::migrate(p, now).await?,
+        Backend::MySql(m) => mysql::migrations::migrate(m, now).await?,
     };
     let mut report = Report::default();
     for step in steps {
