@@ -26,7 +26,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("cloakroom-server", &["cloakroom", "cloakroom-site"]),
     ("cloakroom-probe", &["cloakroom", "cloakroom-site", "cloakroom-server"]),
-    ("cloakroom-testkit", &["cloakroom", "cloakroom-site"]),
+    ("cloakroom-testservers", &[]),
+    ("cloakroom-testkit", &["cloakroom", "cloakroom-site", "cloakroom-testservers"]),
 ];
 
 /// External crates that only these may name.
