@@ -196,7 +196,7 @@ impl DbError {
     }
 }
 
-/// One of Django's tables.
+/// One of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Table {
@@ -212,6 +212,8 @@ pub enum Table {
     Migrations,
     /// `django_session` (A06).
     Session,
+    /// `cloakroom_session_index` (D13), which is ours.
+    SessionIndex,
 }
 
 impl Table {
@@ -225,6 +227,7 @@ impl Table {
             Self::ContentType => "django_content_type",
             Self::Migrations => "django_migrations",
             Self::Session => "django_session",
+            Self::SessionIndex => "cloakroom_session_index",
         }
     }
 }

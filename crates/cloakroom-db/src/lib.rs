@@ -36,6 +36,7 @@ pub mod content_types;
 pub mod groups;
 pub mod migrations;
 pub mod permissions;
+pub mod session_index;
 pub mod sessions;
 pub mod users;
 

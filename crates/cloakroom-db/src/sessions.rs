@@ -299,3 +299,16 @@ pub async fn list_live(
         Backend::MySql(m) => mysql::sessions::list_live(m, now, after, limit).await,
     }
 }
+
+/// Returns the keys of up to `limit` live sessions, those that end last first: mostly those that were saved last. Without
+/// those that no cookie can name.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn newest(db: &Database, now: Timestamp, limit: u32) -> Result<Vec<SessionKey>, DbError> {
+    match db.backend() {
+        Backend::Sqlite(s) => s.read(|c| sqlite::sessions::newest(c, now, limit)).await,
+        Backend::Postgres(_) | Backend::MySql(_) => Ok(Vec::new()),
+    }
+}

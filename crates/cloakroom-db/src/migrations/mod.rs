@@ -27,7 +27,7 @@ pub async fn status(db: &Database) -> Result<Status, DbError> {
 /// one transaction. Another process that does the same waits, and finds nothing to do.
 ///
 /// An empty database gets the apps contenttypes, auth, admin and sessions at once, exactly as `migrate` of Django 6.1
-/// leaves them. One that Django made gets an app of these only if none of its migrations is there, and never the admin.
+/// leaves them, and then our own [index of sessions](crate::session_index). One that Django made gets an app of these only if none of its migrations is there, and never the admin.
 /// `progress` is told each step once all is committed.
 ///
 /// # Errors
@@ -81,6 +81,17 @@ pub enum Status {
     },
 }
 
+impl Status {
+    /// Whether the site can work without [`migrate`]: all that is missing is our own, and there is a slower way round it.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        match self {
+            Self::Ready => true,
+            Self::Pending { migrations, rows } => *rows == 0 && migrations.iter().all(|m| m.app == OWN_APP),
+        }
+    }
+}
+
 /// Something that [`migrate`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -116,6 +127,9 @@ pub struct Report {
     /// Permissions made.
     pub permissions: u64,
 }
+
+/// The label of our own tables' app, which is no app of Django's.
+pub(crate) const OWN_APP: &str = "cloakroom";
 
 /// The migrations that a fresh project has applied, in the order in which Django applies them (A08).
 pub(crate) const MIGRATIONS: [Migration; 18] = [

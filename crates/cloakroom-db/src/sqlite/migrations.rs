@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::fault::Fault;
 use super::rows::{self, Moment, Place};
 use super::sql::{self, migration};
-use super::{content_types, permissions};
+use super::{content_types, permissions, session_index};
 use crate::error::Table;
 use crate::migrations::{ACTIONS, App, CONTENT_TYPES, Found, MIGRATIONS, MigrationStep, PERMISSIONS, Status};
 
@@ -25,7 +25,7 @@ pub(super) fn refuse_what_is_unknown(c: &Connection) -> Result<(), Fault> {
 pub(crate) fn status(c: &Connection) -> Result<Status, Fault> {
     let found = look(c)?;
     let plan = found.plan()?;
-    let migrations: Vec<_> = plan.iter().flat_map(|app| app.migrations()).collect();
+    let migrations: Vec<_> = plan.iter().flat_map(|app| app.migrations()).chain(session_index::pending(c)?).collect();
     let rows = missing_rows(c, &found, &plan)?;
     Ok(if migrations.is_empty() && rows == 0 { Status::Ready } else { Status::Pending { migrations, rows } })
 }
@@ -63,6 +63,7 @@ pub(crate) fn migrate(c: &Connection, now: Timestamp) -> Result<Vec<MigrationSte
             steps.push(MigrationStep::Permissions { app_label: model.app.label(), model: model.name, made });
         }
     }
+    steps.extend(session_index::migrate(c, now)?.map(MigrationStep::Applied));
     Ok(steps)
 }
 

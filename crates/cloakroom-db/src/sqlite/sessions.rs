@@ -129,6 +129,13 @@ pub(crate) fn list_live(
     Ok(found)
 }
 
+pub(crate) fn newest(c: &Connection, now: Timestamp, limit: u32) -> Result<Vec<SessionKey>, Fault> {
+    let keys = rows::all(c, sql::NEWEST, (Moment::from(now), limit), |row| {
+        Ok(row.get_ref(0)?.as_str().ok().and_then(SessionKey::parse))
+    })?;
+    Ok(keys.into_iter().flatten().collect())
+}
+
 fn updated(rows: usize) -> Updated {
     if rows > 0 { Updated::Yes } else { Updated::Gone }
 }

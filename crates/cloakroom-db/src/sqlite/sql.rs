@@ -73,6 +73,51 @@ pub(super) mod session {
         (SELECT COUNT(*) FROM django_session WHERE expire_date > ?1) FROM django_session";
     pub(in crate::sqlite) const LIST: &str = "SELECT session_key, session_data, expire_date, rowid FROM django_session \
         WHERE session_key > ?1 AND expire_date > ?2 ORDER BY session_key LIMIT ?3";
+    pub(in crate::sqlite) const NEWEST: &str =
+        "SELECT session_key FROM django_session WHERE expire_date > ?1 ORDER BY expire_date DESC LIMIT ?2";
+    pub(in crate::sqlite) const ANY: &str = "SELECT 1 FROM django_session LIMIT 1";
+}
+
+/// `cloakroom_session_index` (D13).
+pub(super) mod session_index {
+    macro_rules! entry {
+        () => {
+            "handle, user_id, sealed_key, first_seen, last_seen, expire_date, address, user_agent"
+        };
+    }
+    macro_rules! insert {
+        () => {
+            concat!("INSERT INTO cloakroom_session_index (", entry!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ")
+        };
+    }
+    macro_rules! select {
+        ($rest:literal) => {
+            concat!("SELECT ", entry!(), " FROM cloakroom_session_index ", $rest)
+        };
+    }
+    macro_rules! seen {
+        () => {
+            "ON CONFLICT (handle) DO UPDATE SET user_id = excluded.user_id, sealed_key = excluded.sealed_key, \
+            last_seen = MAX(last_seen, excluded.last_seen), \
+            address = CASE excluded.address WHEN '' THEN address ELSE excluded.address END, \
+            user_agent = CASE excluded.user_agent WHEN '' THEN user_agent ELSE excluded.user_agent END"
+        };
+    }
+
+    pub(in crate::sqlite) const SEEN: &str = concat!(insert!(), seen!());
+    pub(in crate::sqlite) const SEEN_END_KNOWN: &str =
+        concat!(insert!(), seen!(), ", expire_date = excluded.expire_date");
+    pub(in crate::sqlite) const FOUND: &str = concat!(insert!(), "ON CONFLICT (handle) DO NOTHING");
+    pub(in crate::sqlite) const MOVED: &str =
+        "UPDATE OR REPLACE cloakroom_session_index SET handle = ?2, sealed_key = ?3 WHERE handle = ?1";
+    pub(in crate::sqlite) const ENDS: &str = "UPDATE cloakroom_session_index SET expire_date = ?2 WHERE handle = ?1";
+    pub(in crate::sqlite) const GONE: &str = "DELETE FROM cloakroom_session_index WHERE handle = ?1";
+    pub(in crate::sqlite) const FOR_USER: &str = select!("WHERE user_id = ?1 ORDER BY first_seen");
+    pub(in crate::sqlite) const FIND: &str = select!("WHERE handle = ?1");
+    pub(in crate::sqlite) const EXISTS: &str = "SELECT 1 FROM cloakroom_session_index WHERE handle = ?1";
+    pub(in crate::sqlite) const LATEST: &str = select!("ORDER BY expire_date DESC LIMIT ?1");
+    pub(in crate::sqlite) const PAGE: &str = select!("WHERE handle > ?1 ORDER BY handle LIMIT ?2");
+    pub(in crate::sqlite) const EXPIRED: &str = select!("WHERE expire_date < ?1 ORDER BY expire_date LIMIT ?2");
 }
 
 /// `auth_user` (A01).
@@ -208,4 +253,6 @@ pub(super) mod content_type {
 pub(super) mod migration {
     pub(in crate::sqlite) const ALL: &str = "SELECT app, name FROM django_migrations ORDER BY id";
     pub(in crate::sqlite) const CREATE: &str = "INSERT INTO django_migrations (app, name, applied) VALUES (?1, ?2, ?3)";
+    pub(in crate::sqlite) const EXISTS: &str = "SELECT 1 FROM django_migrations WHERE app = ?1 AND name = ?2";
+    pub(in crate::sqlite) const DELETE: &str = "DELETE FROM django_migrations WHERE app = ?1 AND name = ?2";
 }

@@ -6,6 +6,7 @@ mod concurrency;
 mod crash;
 mod migrations;
 mod open;
+mod session_index;
 mod sessions;
 mod support;
 mod users;

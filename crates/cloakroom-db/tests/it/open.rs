@@ -143,7 +143,7 @@ async fn other_apps_migrations_are_not_looked_at() {
         .execute_batch("INSERT INTO django_migrations (app, name, applied) VALUES ('shop', '0099_x', '2027-01-01')")
         .unwrap();
     let db = place.open().await.unwrap();
-    assert_eq!(migrations::status(&db).await.unwrap(), migrations::Status::Ready);
+    assert!(migrations::status(&db).await.unwrap().is_usable());
 }
 
 #[tokio::test]

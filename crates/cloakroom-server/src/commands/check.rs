@@ -30,6 +30,11 @@ pub async fn run(site: &Cloakroom, args: &CheckArgs, terminal: &mut dyn Terminal
     let mut findings = Vec::new();
     match migrations::status(site.db()).await? {
         Status::Ready => {}
+        status if status.is_usable() => findings.push(Finding::warning(
+            "cloakroom.W020",
+            "the database lacks the index of sessions, so that listing a user's sessions reads all of them",
+            "run `cloakroom migrate`",
+        )),
         _ => findings.push(Finding::error(
             "cloakroom.E020",
             "the database lacks Django's tables",

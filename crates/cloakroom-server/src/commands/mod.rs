@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 
 use cloakroom::auth::AuthError;
 use cloakroom::db::DbError;
-use cloakroom::db::migrations::{self, Status};
+use cloakroom::db::migrations;
 use cloakroom::sessions::SessionError;
 use cloakroom::settings::{Settings, SettingsError};
 use cloakroom::{BuildError, Cloakroom};
@@ -151,8 +151,8 @@ pub async fn open_and_migrate(settings: Settings) -> Result<Cloakroom, CommandEr
 /// As [`open`]; also when the tables are missing.
 pub async fn open_migrated(settings: Settings) -> Result<Cloakroom, CommandError> {
     let site = open(settings).await?;
-    match migrations::status(site.db()).await? {
-        Status::Ready => Ok(site),
-        _ => Err(CommandError::Said("the database lacks Django's tables; run `cloakroom migrate` first".into())),
+    match migrations::status(site.db()).await?.is_usable() {
+        true => Ok(site),
+        false => Err(CommandError::Said("the database lacks Django's tables; run `cloakroom migrate` first".into())),
     }
 }
