@@ -75,21 +75,26 @@ impl Shared {
     /// Stores the session under its own key if that is free (S40, S41).
     pub(crate) async fn save_must_create(&self) -> Result<Created, SessionError> {
         let _gate = self.gate.lock().await;
-        let Some(key) = self.key() else {
-            self.create_held(None).await?;
-            return Ok(Created::Yes(None));
-        };
         if self.keeps_data_in_cookie() {
             self.save_held().await?;
             return Ok(Created::Yes(None));
         }
-        self.admit(&key)?;
+        let Some(key) = self.key() else {
+            self.create_held(None).await?;
+            return Ok(Created::Yes(None));
+        };
         let data = self.data_without_loading();
-        let created = self.site.engine.create(&key, &data, self.site.clock.now()).await?;
-        if let Created::Yes(version) = &created {
-            self.state().saved_as(Record { data, version: version.clone(), damage: None });
+        self.admit(&key)?;
+        let edits = std::mem::take(&mut self.state().edits);
+        let created = self.site.engine.create(&key, &data, self.site.clock.now()).await;
+        let mut state = self.state();
+        match &created {
+            Ok(Created::Yes(version)) => {
+                state.saved_as(Record { data, version: version.clone(), damage: None });
+            }
+            _ => state.edits.put_back(edits),
         }
-        Ok(created)
+        Ok(created?)
     }
 
     /// Gives the session a new key, in the store too, at once (S16). The data is loaded first.
@@ -124,7 +129,13 @@ impl Shared {
     }
 
     pub(crate) async fn exists(&self) -> Result<bool, SessionError> {
-        let Some(key) = self.key() else { return Ok(false) };
+        let Some(key) = self.key() else {
+            // Django's file engine gives a session without a key one, to look for its file (S55).
+            if matches!(self.site.engine, AnyEngine::File(_)) {
+                self.state().key = Some(SessionKey::generate(&*self.site.random));
+            }
+            return Ok(false);
+        };
         self.admit(&key)?;
         Ok(self.site.engine.exists(&key, self.site.clock.now()).await?)
     }
@@ -352,9 +363,14 @@ impl Shared {
         self.state().key.clone()
     }
 
+    /// What is in memory. What was not loaded by then counts as empty from here on: a save replaces what is stored,
+    /// and does not add to it (S41).
     fn data_without_loading(&self) -> Arc<Dict> {
         let mut state = self.state();
         state.accessed = true;
+        if state.data.is_none() {
+            state.edits.clear();
+        }
         Arc::clone(state.data.get_or_insert_default())
     }
 }

@@ -11,7 +11,7 @@ use cloakroom::core::hashers::Checked;
 use cloakroom::core::models::User;
 use cloakroom::core::secret::Secret;
 use cloakroom::core::value::{Text, Value};
-use cloakroom::db::permissions::{Granted, Holder};
+use cloakroom::db::permissions::{Granted, Holder, all_labels};
 use cloakroom::web::{Ctx, CurrentUser, GuardRejection};
 use http::StatusCode;
 
@@ -155,7 +155,7 @@ async fn perform(ctx: &Ctx, op: Op) -> Outcome {
         "grant" => {
             let [u, p] = op.take()?;
             let holder = Holder::User(find(ctx, &u).await?.id);
-            return match ctx.auth_service().grant(&holder, text(&p)?).await? {
+            return match ctx.auth_service().grant(&holder, two_words(&p)?).await? {
                 Granted::Unknown => Err(Raised("DoesNotExist")),
                 _ => Ok(Value::None),
             };
@@ -163,7 +163,12 @@ async fn perform(ctx: &Ctx, op: Op) -> Outcome {
         "revoke" => {
             let [u, p] = op.take()?;
             let holder = Holder::User(find(ctx, &u).await?.id);
-            let _ = ctx.auth_service().revoke(&holder, text(&p)?).await?;
+            let perm = two_words(&p)?;
+            let known = all_labels(ctx.db()).await.map_err(AuthError::from)?;
+            if !known.iter().any(|label| label == perm) {
+                return Err(Raised("DoesNotExist"));
+            }
+            let _ = ctx.auth_service().revoke(&holder, perm).await?;
         }
         "session_keys" => {
             let [] = op.take()?;
@@ -197,6 +202,11 @@ async fn find(ctx: &Ctx, username: &Value) -> Result<User, Raised> {
 
 fn credentials(username: &Value, password: &Value) -> Result<Credentials, Raised> {
     Ok(Credentials::password(text(username)?, text(password)?.to_owned()))
+}
+
+/// What the site splits in two before it looks for the permission.
+fn two_words(perm: &Value) -> Result<&str, Raised> {
+    text(perm)?.contains('.').then_some(text(perm)?).ok_or(Raised("ValueError"))
 }
 
 fn text(value: &Value) -> Result<&str, Raised> {

@@ -34,8 +34,11 @@ fn perform(ctx: &Ctx, op: Op) -> Outcome {
             }
             let domain = option("domain").map(text).transpose()?.map(str::to_owned);
             let same_site = option("samesite").map(text).transpose()?.filter(|s| !s.is_empty());
-            let same_site = same_site.map(SameSite::parse).transpose()?;
-            ctx.add_cookie(&SetCookie::delete(text(&name)?, path, domain.as_deref(), same_site))?;
+            let same_site = same_site.map(SameSite::parse);
+            let known = same_site.clone().and_then(Result::ok);
+            // Django has set the cookie by the time it objects to `samesite`, and the exception is caught here.
+            ctx.add_cookie(&SetCookie::delete(text(&name)?, path, domain.as_deref(), known))?;
+            same_site.transpose()?;
             Ok(Value::None)
         }
         "set_signed" => {
@@ -52,7 +55,7 @@ fn perform(ctx: &Ctx, op: Op) -> Outcome {
             match ctx.cookie_signer().unsign(name, text(&salt)?, &cookie, max_age, ctx.now()) {
                 Ok(unsigned) => Ok(unsigned.value.into()),
                 Err(SigningError::Expired { .. }) => Err(Raised("SignatureExpired")),
-                Err(SigningError::Mismatch) => Err(Raised("BadSignature")),
+                Err(SigningError::NoSignature | SigningError::Mismatch) => Err(Raised("BadSignature")),
                 Err(_) => Err(Raised("ValueError")),
             }
         }

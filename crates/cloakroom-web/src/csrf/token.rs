@@ -106,6 +106,12 @@ pub(crate) fn finish_cookie(ctx: &Ctx) -> Result<(), CookieError> {
     Ok(())
 }
 
+/// Replaces a malformed cookie, and does nothing else (C20).
+pub(crate) fn renew_cookie(ctx: &Ctx) -> Result<(), CookieError> {
+    let in_cookie = ctx.config().csrf.policy.store() == SecretStore::Cookie;
+    if in_cookie && matches!(stored_in_cookie(ctx), Stored::Malformed(_)) { finish_cookie(ctx) } else { Ok(()) }
+}
+
 /// Puts the secret into the session, if it is due, lives there, and differs from what is there (C22).
 pub(crate) async fn finish_session(ctx: &Ctx) -> Result<(), SessionError> {
     let secret = ctx.state().token.as_ref().and_then(TokenState::to_send).cloned();

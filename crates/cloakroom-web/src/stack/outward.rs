@@ -74,10 +74,24 @@ pub(super) fn leave(ctx: &Ctx, headers: &AnswerHeaders, route: Route, by: Step, 
             return Leave::Later(response);
         }
     }
+    if is_error_page(by) {
+        if by == Step::Host && ctx.config().csrf.policy.store() == SecretStore::Session {
+            return Leave::Later(response);
+        }
+        if let Err(e) = csrf::renew_cookie(ctx) {
+            return Leave::Now(without_cookies(ctx, error::cookie(e)));
+        }
+    }
     if by >= Step::Host && ctx.session_to_finish().is_some() {
         return Leave::Later(response);
     }
     Leave::Now(response)
+}
+
+/// Whether an answer is the error page of a step outside of the CSRF check. Django's error pages make that check's way
+/// in and out themselves (C41, `requires_csrf_token`): a malformed secret is replaced there too.
+const fn is_error_page(by: Step) -> bool {
+    matches!(by, Step::Host | Step::Outside)
 }
 
 /// The steps that wait: messages may go into the session, the CSRF secret too, the session into its store (S61–S66).
@@ -90,8 +104,12 @@ pub(super) async fn finish(ctx: &Ctx, route: Route, by: Step, mut response: Resp
             return without_cookies(ctx, error::cookie(e));
         }
     }
-    if by >= Step::Handler
-        && secret_goes_into_session(ctx)
+    if is_error_page(by)
+        && let Err(e) = csrf::prepare(ctx).await
+    {
+        return without_cookies(ctx, error::session(&e));
+    }
+    if secret_goes_into_session(ctx)
         && let Err(e) = csrf::finish_session(ctx).await
     {
         return without_cookies(ctx, error::session(&e));
@@ -157,12 +175,17 @@ fn secret_goes_into_session(ctx: &Ctx) -> bool {
         && ctx.state().token.as_ref().is_some_and(|token| token.to_send().is_some())
 }
 
-/// Takes back what an answer that is not sent would have set.
+/// Takes back what an answer that is not sent would have set, but for what each error page does.
 fn without_cookies(ctx: &Ctx, response: Response) -> Response {
-    let mut state = ctx.state();
-    state.cookies = Default::default();
-    state.vary_cookie = false;
-    response
+    {
+        let mut state = ctx.state();
+        state.cookies = Default::default();
+        state.vary_cookie = false;
+    }
+    match csrf::renew_cookie(ctx) {
+        Ok(()) => response,
+        Err(e) => error::cookie(e),
+    }
 }
 
 fn write_cookies(headers: &mut HeaderMap, values: Vec<HeaderValue>) {
