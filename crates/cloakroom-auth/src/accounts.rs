@@ -1,5 +1,6 @@
 //! The life of an account: made, changed, closed, deleted (A19–A23, M19).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use cloakroom_core::emails::normalize_email;
@@ -14,6 +15,7 @@ use cloakroom_db::users::{self, Flag, NewUser, Profile};
 use crate::auth::Auth;
 use crate::error::AuthError;
 use crate::events::{AccessChange, Activity, AuthEvent, Switch};
+use crate::throttle::Throttled;
 
 /// An account to be made.
 ///
@@ -178,6 +180,15 @@ impl Auth {
     /// When the database gives no answer.
     pub async fn has_superuser(&self) -> Result<bool, AuthError> {
         Ok(users::has_superuser(self.db()).await?)
+    }
+
+    /// Counts an account that is to be made from an address (E11).
+    ///
+    /// # Errors
+    ///
+    /// Too many were made from that network lately.
+    pub async fn admit_sign_up(&self, address: Option<IpAddr>) -> Result<(), Throttled> {
+        self.throttle().sign_up(self.secret_keys(), address, self.now()).await
     }
 
     /// Makes an account (A20). Neither name nor password is judged here: forms do that, by [`validate_password`] and the

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloakroom_cache::Cache;
 use cloakroom_core::clock::{Clock, SystemClock, Timestamp};
 use cloakroom_core::hashers::HasherSet;
 use cloakroom_core::keys::UserId;
@@ -18,6 +19,7 @@ use crate::error::AuthError;
 use crate::events::{AuthEvent, Listener, Listeners};
 use crate::hashing::Hashing;
 use crate::lane::{Lane, LaneConfig};
+use crate::throttle::{Throttle, ThrottleLimits};
 
 /// The service: who may come in, who is in, what they may do. Clones share it.
 #[derive(Clone)]
@@ -32,6 +34,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     reset: ResetPolicy,
+    throttle: Throttle,
     listeners: Listeners,
 }
 
@@ -59,6 +62,8 @@ impl Auth {
             lane: None,
             lane_config: LaneConfig::default(),
             reset: ResetPolicy { timeout: Duration::from_secs(3 * 24 * 60 * 60), time_zone: jiff::tz::TimeZone::UTC },
+            throttle_limits: ThrottleLimits::default(),
+            counters: None,
             listeners: Listeners::default(),
         }
     }
@@ -140,6 +145,10 @@ impl Auth {
         &*self.0.random
     }
 
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.0.throttle
+    }
+
     pub(crate) fn reset_policy(&self) -> &ResetPolicy {
         &self.0.reset
     }
@@ -164,6 +173,8 @@ pub struct AuthBuilder {
     lane: Option<Lane>,
     lane_config: LaneConfig,
     reset: ResetPolicy,
+    throttle_limits: ThrottleLimits,
+    counters: Option<Arc<Cache>>,
     listeners: Listeners,
 }
 
@@ -222,6 +233,18 @@ impl AuthBuilder {
         self
     }
 
+    /// Sets how often passwords may be guessed and costly doors used (E04, E11).
+    pub const fn with_throttle_limits(mut self, limits: ThrottleLimits) -> Self {
+        self.throttle_limits = limits;
+        self
+    }
+
+    /// Counts failures in this cache, which other processes may share. Without, this process counts by itself.
+    pub fn with_throttle_store(mut self, cache: Arc<Cache>) -> Self {
+        self.counters = Some(cache);
+        self
+    }
+
     /// Adds a listener for events. Listeners are called in the order in which they were added.
     pub fn with_listener(mut self, listener: impl Fn(&AuthEvent) + Send + Sync + 'static) -> Self {
         let listener: Arc<Listener> = Arc::new(listener);
@@ -251,6 +274,7 @@ impl AuthBuilder {
             clock: self.clock,
             random: self.random,
             reset: self.reset,
+            throttle: Throttle::new(self.throttle_limits, self.counters),
             listeners: self.listeners,
         })))
     }

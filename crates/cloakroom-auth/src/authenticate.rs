@@ -15,27 +15,50 @@ impl Auth {
     /// Asks the back ends, in order, whose these credentials are. The first that knows the user decides (A60).
     ///
     /// Each refusal costs the same work (A13, E01), but for a password that is too long to be hashed: that costs none,
-    /// for known and unknown names alike (A03). A refusal is logged and told to the listeners (R32).
+    /// for known and unknown names alike (A03). A refusal is logged and told to the listeners (R32). Every try with a
+    /// password stands under the throttle, whichever door it comes by (E04, A21).
     ///
     /// # Errors
     ///
     /// When the database gives no answer or the hashing lane is full: nothing is known about the credentials.
     pub async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
+        let Claim::Password { username, .. } = &credentials.claim else { return self.judge(credentials).await };
+        let charge = match self.throttle().charge(self.secret_keys(), username, credentials.address, self.now()).await {
+            Ok(charge) => charge,
+            Err(throttled) => {
+                self.refused(credentials, Refusal::Throttled);
+                return Ok(Authenticated::Throttled(throttled));
+            }
+        };
+        let outcome = self.judge(credentials).await;
+        match &outcome {
+            Ok(Authenticated::Yes(_)) => self.throttle().succeeded(charge, self.now()).await,
+            Ok(_) => {}
+            Err(_) => self.throttle().refund(charge, self.now()).await,
+        }
+        outcome
+    }
+
+    async fn judge(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
         let refusal = match &credentials.claim {
             Claim::Password { password, .. } if password.expose().len() > MAX_PASSWORD_BYTES => {
                 Refusal::PasswordTooLong
             }
             _ => match self.ask_backends(credentials).await? {
-                Authenticated::Yes(user) => return Ok(Authenticated::Yes(user)),
                 Authenticated::No(refusal) => refusal,
+                other => return Ok(other),
             },
         };
+        self.refused(credentials, refusal);
+        Ok(Authenticated::No(refusal))
+    }
+
+    fn refused(&self, credentials: &Credentials, refusal: Refusal) {
         self.emit(&AuthEvent::LoginFailed {
             username: credentials.username().to_owned(),
             refusal,
             address: credentials.address,
         });
-        Ok(Authenticated::No(refusal))
     }
 
     /// The first back end that had something to say gives the reason.

@@ -8,6 +8,7 @@ use cloakroom_core::reason::Refusal;
 use cloakroom_core::secret::Secret;
 
 use crate::lane::LaneKey;
+use crate::throttle::Throttled;
 
 /// What a client shows to be let in, and from where.
 ///
@@ -87,6 +88,8 @@ pub enum Authenticated {
     Yes(ActiveUser),
     /// They are not; clients are told nothing but that (E01).
     No(Refusal),
+    /// Nobody looked: too many tries lately, whether there is such an account or not. 429 (E04).
+    Throttled(Throttled),
 }
 
 impl Authenticated {
@@ -95,7 +98,7 @@ impl Authenticated {
     pub fn user(self) -> Option<ActiveUser> {
         match self {
             Self::Yes(user) => Some(user),
-            Self::No(_) => None,
+            Self::No(_) | Self::Throttled(_) => None,
         }
     }
 }

@@ -26,6 +26,7 @@ mod own_sessions;
 mod passwords;
 pub mod permissions;
 mod recovery;
+mod throttle;
 
 pub use self::accounts::{Created, NameCase, NewAccount, NotCreated, ProfileUpdate};
 pub use self::auth::{Auth, AuthBuilder, SetupError};
@@ -34,5 +35,6 @@ pub use self::error::AuthError;
 pub use self::identity::Identity;
 pub use self::login::{BackendChoice, LoggedIn};
 pub use self::own_sessions::{OwnSession, WhichSession};
-pub use self::passwords::{PasswordChanged, PasswordSet};
+pub use self::passwords::{Confirmed, PasswordChanged, PasswordSet};
 pub use self::recovery::{ResetLink, ResetOutcome};
+pub use self::throttle::{ThrottleLimits, Throttled};

@@ -1,7 +1,10 @@
 //! Setting, changing and checking passwords (A19, A30–A46, A54).
 
+use std::net::IpAddr;
+
 use cloakroom_core::hashers::{Checked, HashError, MAX_PASSWORD_BYTES, Upgrade, make_unusable};
 use cloakroom_core::models::{EncodedHash, User};
+use cloakroom_core::reason::Refusal;
 use cloakroom_core::secret::Secret;
 use cloakroom_core::validators::{self, UserFacts, ValidationError};
 use cloakroom_db::Updated;
@@ -11,6 +14,7 @@ use crate::auth::Auth;
 use crate::error::AuthError;
 use crate::events::{AuthEvent, PasswordChange};
 use crate::lane::LaneKey;
+use crate::throttle::Throttled;
 
 /// What came of setting a password.
 #[must_use = "a password that was refused was not set"]
@@ -39,6 +43,21 @@ pub enum PasswordChanged {
     Refused(Vec<ValidationError>),
     /// The new one is longer than what will be hashed.
     TooLong,
+    /// Nobody looked at the old one: too many tries lately (E04).
+    Throttled(Throttled),
+}
+
+/// Whether somebody who is signed in knows the account's password (S11).
+#[must_use = "only `Yes` confirms anything"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Confirmed {
+    /// They do.
+    Yes,
+    /// They do not, or the account has none.
+    No,
+    /// Nobody looked: too many tries lately (E04).
+    Throttled(Throttled),
 }
 
 impl Auth {
@@ -95,6 +114,42 @@ impl Auth {
         Ok(outcome.checked)
     }
 
+    /// Asks somebody who is signed in for the password, before what needs a fresh proof (A09, S11). Wrong answers count with
+    /// those at the log-in page: a stolen session must not serve to guess the password (A21, E04).
+    ///
+    /// # Errors
+    ///
+    /// When the database gives no answer or the hashing lane is full.
+    pub async fn confirm_password(
+        &self,
+        user: &mut User,
+        password: &Secret<String>,
+        address: Option<IpAddr>,
+    ) -> Result<Confirmed, AuthError> {
+        let name = user.username.to_string();
+        let charge = match self.throttle().charge(self.secret_keys(), &name, address, self.now()).await {
+            Ok(charge) => charge,
+            Err(throttled) => {
+                self.emit(&AuthEvent::LoginFailed { username: name, refusal: Refusal::Throttled, address });
+                return Ok(Confirmed::Throttled(throttled));
+            }
+        };
+        match self.check_password(user, password).await {
+            Ok(checked) if checked.is_match() => {
+                self.throttle().succeeded(charge, self.now()).await;
+                Ok(Confirmed::Yes)
+            }
+            Ok(_) => {
+                self.emit(&AuthEvent::LoginFailed { username: name, refusal: Refusal::WrongPassword, address });
+                Ok(Confirmed::No)
+            }
+            Err(error) => {
+                self.throttle().refund(charge, self.now()).await;
+                Err(error)
+            }
+        }
+    }
+
     /// Hashes a password with the preferred hasher; `None` where it is too long for that.
     ///
     /// # Errors
@@ -141,7 +196,7 @@ impl Auth {
     }
 
     /// Changes a user's password for one who knows the old one (A09, A98). The old one is checked before the new one is
-    /// judged.
+    /// judged, under the throttle (E04).
     ///
     /// # Errors
     ///
@@ -151,9 +206,12 @@ impl Auth {
         user: &mut User,
         old: &Secret<String>,
         new: &Secret<String>,
+        address: Option<IpAddr>,
     ) -> Result<PasswordChanged, AuthError> {
-        if !self.check_password(user, old).await?.is_match() {
-            return Ok(PasswordChanged::WrongOld);
+        match self.confirm_password(user, old, address).await? {
+            Confirmed::Yes => {}
+            Confirmed::No => return Ok(PasswordChanged::WrongOld),
+            Confirmed::Throttled(throttled) => return Ok(PasswordChanged::Throttled(throttled)),
         }
         let errors = self.validate_password(new, Some(&UserFacts::from(&*user)));
         if !errors.is_empty() {
@@ -177,6 +235,7 @@ impl Auth {
         let swapped = users::set_password_if(self.db(), &user.id, &user.password, &hash).await?;
         if swapped == Swapped::Yes {
             user.password = hash;
+            self.throttle().forgive(self.secret_keys(), &user.username).await;
             self.emit(&AuthEvent::PasswordChanged { user_id: user.id.clone(), how });
             self.tell_validators(new, user);
         }
@@ -193,6 +252,7 @@ impl Auth {
             return Ok(PasswordSet::Gone);
         }
         user.password = hash;
+        self.throttle().forgive(self.secret_keys(), &user.username).await;
         self.emit(&AuthEvent::PasswordChanged { user_id: user.id.clone(), how });
         Ok(PasswordSet::Yes)
     }

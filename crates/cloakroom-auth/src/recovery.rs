@@ -1,5 +1,6 @@
 //! The way back for one who forgot the password (A90–A93, A105, A106, A116, R01–R08).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::auth::Auth;
 use crate::error::AuthError;
 use crate::events::{AuthEvent, PasswordChange};
 use crate::mail::{Mail, Mailer, ResetMail, Site};
+use crate::throttle::Throttled;
 
 /// The parts of a reset link.
 #[derive(Clone, Debug)]
@@ -60,6 +62,15 @@ impl Auth {
         let mut found = users::by_email_iexact(self.db(), email).await?;
         found.retain(|u| u.is_active && u.password.is_usable() && unicode_ci_compare(&u.email, email));
         Ok(found)
+    }
+
+    /// Counts a request for a reset link: by mail address, known or not, and by network (E11).
+    ///
+    /// # Errors
+    ///
+    /// Too many lately: no link is to be sent. Those sent before still work (E08).
+    pub async fn admit_reset(&self, email: &str, address: Option<IpAddr>) -> Result<(), Throttled> {
+        self.throttle().reset(self.secret_keys(), email, address, self.now()).await
     }
 
     /// Makes a link for a user. `None` while the clock stands before 2001.

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use cloakroom_auth::AuthError;
+use cloakroom_auth::{AuthError, Throttled};
 use cloakroom_core::csrf::UnmaskableSecret;
 use cloakroom_sessions::SessionError;
 use cloakroom_web::{BodyError, FormRejection, GuardRejection, pages};
@@ -33,6 +33,12 @@ pub enum PageError {
 impl From<AuthError> for PageError {
     fn from(error: AuthError) -> Self {
         Self::Guard(error.into())
+    }
+}
+
+impl From<Throttled> for PageError {
+    fn from(throttled: Throttled) -> Self {
+        Self::Guard(throttled.into())
     }
 }
 

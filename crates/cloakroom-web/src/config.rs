@@ -5,6 +5,7 @@ use cloakroom_core::csrf::{Policy, PolicySettings};
 use cloakroom_core::headers::{SecurityHeaders, SslRedirect};
 use cloakroom_core::hosts::HostRules;
 use cloakroom_core::messages::Level;
+use cloakroom_core::proxies::TrustedProxies;
 
 /// Everything but the engines: the parts of the settings that requests and answers depend on. The default is Django's.
 ///
@@ -63,6 +64,8 @@ impl Default for CsrfConfig {
 pub struct SecurityConfig {
     /// `ALLOWED_HOSTS`, `USE_X_FORWARDED_*`, `SECURE_PROXY_SSL_HEADER`.
     pub hosts: HostRules,
+    /// Whose word about a client's address counts (E07).
+    pub proxies: TrustedProxies,
     /// Whether every request must name an allowed host, or only one whose host is used.
     pub host_check: HostCheck,
     /// `SECURE_SSL_REDIRECT` with its companions.

@@ -2,6 +2,7 @@
 
 use axum_core::body::Body;
 use axum_core::response::Response;
+use cloakroom_auth::Throttled;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
@@ -38,6 +39,21 @@ pub fn error(status: StatusCode) -> Response {
 pub fn unavailable() -> Response {
     let mut response = error(StatusCode::SERVICE_UNAVAILABLE);
     response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+    response
+}
+
+/// The 429 of too many tries, with `Retry-After` (E04, E08).
+#[must_use]
+pub fn too_many_requests(throttled: Throttled) -> Response {
+    let text = "This was tried too often from here, or for this account. Please wait a little and try again.";
+    with_retry_after(page(StatusCode::TOO_MANY_REQUESTS, "Too many tries", text, None), throttled)
+}
+
+/// Makes an answer the 429 of too many tries: status and `Retry-After`, whatever its body.
+#[must_use]
+pub fn with_retry_after(mut response: Response, throttled: Throttled) -> Response {
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(throttled.retry_after_secs()));
     response
 }
 

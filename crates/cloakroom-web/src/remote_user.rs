@@ -69,7 +69,7 @@ impl RemoteUser {
     }
 
     async fn identify(&self, ctx: &Ctx, headers: &HeaderMap) -> Result<(), Response> {
-        let is_proxy = ctx.client_address().is_some_and(|address| self.proxies.contains(&address));
+        let is_proxy = ctx.peer_address().is_some_and(|address| self.proxies.contains(&address));
         if is_proxy && headers.get_all(&self.header).iter().nth(1).is_some() {
             tracing::warn!(target: "django.request", header = %self.header, "the remote user's header is repeated");
             return Err(pages::error(StatusCode::BAD_REQUEST));
@@ -92,6 +92,7 @@ impl RemoteUser {
         match ctx.auth().authenticate(Credentials::remote_user(name)).await? {
             Authenticated::Yes(user) => ctx.auth().login(&user).await,
             Authenticated::No(_) => Ok(()),
+            Authenticated::Throttled(throttled) => Err(throttled.into()),
         }
     }
 }

@@ -12,6 +12,7 @@ use cloakroom_core::csrf::{FetchMetadata, Policy, PolicySettings, SecretStore};
 use cloakroom_core::hashers::{DjangoVersion, HasherSet};
 use cloakroom_core::headers::{FrameOptions, Hsts, SecurityHeaders, SslRedirect, referrer_policy};
 use cloakroom_core::hosts::{AllowedHosts, Forwarded, HostRules, ProxySslHeader};
+use cloakroom_core::proxies::TrustedProxies;
 use cloakroom_core::secret::SecretKeys;
 use cloakroom_core::validators::{self, PasswordValidator};
 use cloakroom_db::Database;
@@ -191,6 +192,7 @@ fn security_config(s: &Settings) -> Result<SecurityConfig, BuildError> {
             proxy_ssl_header,
         },
         ssl_redirect,
+        proxies: TrustedProxies::parse(&s.trusted_proxies)?,
         headers: SecurityHeaders {
             hsts: (s.secure_hsts_seconds != 0).then_some(hsts),
             content_type_nosniff: s.secure_content_type_nosniff,
@@ -213,4 +215,10 @@ fn same_site(setting: &'static str, value: Option<&str>) -> Result<Option<SameSi
 fn check_cookie(setting: &'static str, cookie: &CookieSpec) -> Result<(), BuildError> {
     let written = cookie.set("x").to_header_value(cloakroom_core::clock::Timestamp::UNIX_EPOCH);
     written.map(drop).map_err(|source| BuildError::Cookie { setting, source })
+}
+
+/// Where failures are counted: in the cache that processes share, or apart from this one's, so that guesses cannot push
+/// sessions out of it.
+pub(crate) fn counters(s: &Settings, cache: &Arc<Cache>) -> Arc<Cache> {
+    if s.cache_url.expose().starts_with("memory:") { Arc::new(Cache::memory()) } else { Arc::clone(cache) }
 }

@@ -244,6 +244,7 @@ impl CloakroomBuilder {
             }
         };
         let (keys, key_source) = settings.secret_keys(&*random)?;
+        let counters = build::counters(&settings, &cache);
         let engine = build::engine(&settings, &keys, &db, cache)?;
         let sessions = Sessions::new(engine, session_config, Arc::clone(&clock), Arc::clone(&random));
         let auth = Auth::builder(db.clone(), keys.clone())
@@ -252,7 +253,9 @@ impl CloakroomBuilder {
             .with_backends(backends)
             .with_clock(Arc::clone(&clock))
             .with_random(Arc::clone(&random))
-            .with_reset_timeout(build::reset_timeout(&settings));
+            .with_reset_timeout(build::reset_timeout(&settings))
+            .with_throttle_limits(settings.throttle)
+            .with_throttle_store(counters);
         let auth = match self.auth {
             Some(configure) => configure(auth),
             None => auth,

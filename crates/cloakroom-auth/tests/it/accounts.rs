@@ -50,20 +50,20 @@ async fn changing_a_password_asks_for_the_old_one() {
     let mut alice = site.user("alice").await;
     let before = alice.password.clone();
     let good = secret("correct horse battery");
-    let outcome = site.auth.change_password(&mut alice, &secret("wrong"), &good).await.unwrap();
+    let outcome = site.auth.change_password(&mut alice, &secret("wrong"), &good, None).await.unwrap();
     assert_eq!(outcome, PasswordChanged::WrongOld);
     let old = secret("alice-pass-9Z");
-    let outcome = site.auth.change_password(&mut alice, &old, &secret("12345")).await.unwrap();
+    let outcome = site.auth.change_password(&mut alice, &old, &secret("12345"), None).await.unwrap();
     let PasswordChanged::Refused(errors) = outcome else { panic!("{outcome:?}") };
     let codes: Vec<_> = errors.iter().map(|e| &*e.code).collect();
     assert_eq!(codes, ["password_too_short", "password_too_common", "password_entirely_numeric"]);
     let huge = secret("x".repeat(MAX_PASSWORD_BYTES + 1));
-    let outcome = site.auth.change_password(&mut alice, &old, &huge).await.unwrap();
+    let outcome = site.auth.change_password(&mut alice, &old, &huge, None).await.unwrap();
     assert!(matches!(&outcome, PasswordChanged::Refused(e) if e[0].code == "password_too_long"), "{outcome:?}");
     assert_eq!(alice.password, before);
 
     site.take_events();
-    assert_eq!(site.auth.change_password(&mut alice, &old, &good).await.unwrap(), PasswordChanged::Yes);
+    assert_eq!(site.auth.change_password(&mut alice, &old, &good, None).await.unwrap(), PasswordChanged::Yes);
     assert_ne!(alice.password, before);
     assert_eq!(site.auth.user_by_id(&alice.id).await.unwrap().unwrap().password, alice.password);
     let events = site.take_events();
@@ -77,8 +77,8 @@ async fn one_of_two_changes_wins() {
     let mut one = site.user("alice").await;
     let mut two = one.clone();
     let old = secret("alice-pass-9Z");
-    let won = site.auth.change_password(&mut one, &old, &secret("the first new one")).await.unwrap();
-    let lost = site.auth.change_password(&mut two, &old, &secret("the second new one")).await.unwrap();
+    let won = site.auth.change_password(&mut one, &old, &secret("the first new one"), None).await.unwrap();
+    let lost = site.auth.change_password(&mut two, &old, &secret("the second new one"), None).await.unwrap();
     assert_eq!((won, lost), (PasswordChanged::Yes, PasswordChanged::WrongOld));
 }
 

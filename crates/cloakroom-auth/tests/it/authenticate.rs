@@ -18,6 +18,7 @@ async fn attempt(site: &Site, username: &str, password: &str) -> Result<String, 
     match site.auth.authenticate(&Credentials::password(username, secret(password))).await.unwrap() {
         Authenticated::Yes(user) => Ok(user.backend().to_string()),
         Authenticated::No(refusal) => Err(refusal),
+        Authenticated::Throttled(_) => Err(cloakroom_core::reason::Refusal::Throttled),
     }
 }
 

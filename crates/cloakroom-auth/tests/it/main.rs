@@ -9,3 +9,4 @@ mod permissions;
 mod recovery;
 mod sessions;
 mod site;
+mod throttle;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloakroom_auth::PasswordChanged;
+use cloakroom_auth::{Confirmed, PasswordChanged};
 use cloakroom_core::models;
 use cloakroom_core::secret::Secret;
 use cloakroom_core::validators::UserFacts;
@@ -63,15 +63,19 @@ pub(crate) async fn change_password(
 /// Changes the password if the form is valid and the old one right. The old one is hashed once, whatever else is wrong.
 async fn change(request: &Request, user: &mut models::User, form: &mut PasswordChangeForm) -> Result<bool, PageError> {
     let auth = request.ctx.auth_service();
+    let address = request.ctx.client_address();
     let Some(old) = form.old_password().map(|old| Secret::new(old.to_owned())) else { return Ok(false) };
     let Some(new) = form.new_password().map(|new| Secret::new(new.expose().to_owned())) else {
-        if !auth.check_password(user, &old).await?.is_match() {
-            form.refuse_old_password();
+        match auth.confirm_password(user, &old, address).await? {
+            Confirmed::Yes => {}
+            Confirmed::Throttled(throttled) => return Err(throttled.into()),
+            _ => form.refuse_old_password(),
         }
         return Ok(false);
     };
-    match auth.change_password(user, &old, &new).await? {
+    match auth.change_password(user, &old, &new, address).await? {
         PasswordChanged::Yes => return Ok(true),
+        PasswordChanged::Throttled(throttled) => return Err(throttled.into()),
         PasswordChanged::WrongOld => form.refuse_old_password(),
         PasswordChanged::Refused(objections) => form.refuse_new_password(objections),
         _ => form.refuse_too_long(),

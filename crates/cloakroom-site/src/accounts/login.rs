@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use cloakroom_auth::{Authenticated, Credentials};
+use cloakroom_auth::{Authenticated, Credentials, Throttled};
 use cloakroom_core::models::User;
 use cloakroom_web::forms::accounts::AuthenticationForm;
-use cloakroom_web::{GuardRejection, redirect};
+use cloakroom_web::{GuardRejection, pages, redirect};
 
 use super::pages::{Pages, WhileSignedIn, csrf_token};
 use super::view::{Answer, Asked, Request, form_view};
@@ -35,27 +35,44 @@ async fn show(pages: &Pages, request: &Request, form: &AuthenticationForm) -> An
 
 async fn submit(pages: &Pages, request: &Request) -> Answer {
     match sign_in(request).await? {
-        Ok(_) => Ok(redirect(&success_url(pages, request)?)),
-        Err(form) => show(pages, request, &form).await,
+        SignIn::Done(_) => Ok(redirect(&success_url(pages, request)?)),
+        SignIn::Refused(form) => show(pages, request, &form).await,
+        SignIn::Throttled(form, throttled) => {
+            Ok(pages::with_retry_after(show(pages, request, &form).await?, throttled))
+        }
     }
 }
 
+/// What became of a log-in.
+pub(crate) enum SignIn {
+    /// They are signed in.
+    Done(Arc<User>),
+    /// The form has errors.
+    Refused(AuthenticationForm),
+    /// Too many tries lately (E04); the form says so too.
+    Throttled(AuthenticationForm, Throttled),
+}
+
 /// Signs in whom the form names, or gives the form back with its errors.
-pub(crate) async fn sign_in(request: &Request) -> Result<Result<Arc<User>, AuthenticationForm>, PageError> {
+pub(crate) async fn sign_in(request: &Request) -> Result<SignIn, PageError> {
     let auth = request.ctx.auth();
     let mut form = AuthenticationForm::bind(|name| request.field(name));
     if let Some((username, password)) = form.credentials() {
         match auth.authenticate(Credentials::password(username, password.to_owned())).await? {
             Authenticated::Yes(user) if user.is_active => {
                 auth.login(&user).await?;
-                return Ok(Ok(Arc::clone(user.user())));
+                return Ok(SignIn::Done(Arc::clone(user.user())));
             }
             // Only AllowAllUsersModelBackend lets closed accounts get this far (A61).
             Authenticated::Yes(_) => form.refuse_inactive(),
             Authenticated::No(_) => form.refuse_login(),
+            Authenticated::Throttled(throttled) => {
+                form.refuse_throttled();
+                return Ok(SignIn::Throttled(form, throttled));
+            }
         }
     }
-    Ok(Err(form))
+    Ok(SignIn::Refused(form))
 }
 
 fn success_url(pages: &Pages, request: &Request) -> Result<String, PageError> {

@@ -30,14 +30,16 @@ pub(super) async fn request(pages: Arc<Pages>, request: Request) -> Answer {
         Asked::Submit => PasswordResetForm::bind(|name| request.field(name)),
     };
     if let Some(email) = form.email() {
-        send_links(&pages, &request.ctx, email)?;
+        send_links(&pages, &request.ctx, email).await?;
         return Ok(redirect(&pages.urls.password_reset_done));
     }
     let page = PasswordReset { form: form.form().into(), csrf_token: csrf_token(&request.ctx).await? };
     pages.page(&request.ctx, &page)
 }
 
-pub(crate) fn send_links(pages: &Pages, ctx: &Ctx, email: &str) -> Result<(), PageError> {
+/// Has links sent to the accounts of an address, unless too many were asked for lately (E11).
+pub(crate) async fn send_links(pages: &Pages, ctx: &Ctx, email: &str) -> Result<(), PageError> {
+    ctx.auth_service().admit_reset(email, ctx.client_address()).await?;
     let host = ctx.host().map_err(|e| GuardRejection::Host(e.clone()))?;
     let scheme = if ctx.is_secure() { "https" } else { "http" };
     let site = Site { name: host.to_owned(), origin: format!("{scheme}://{host}") };

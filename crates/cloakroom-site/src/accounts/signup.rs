@@ -42,6 +42,7 @@ pub(crate) async fn sign_up(
     check(request, &mut form).await?;
     let auth = request.ctx.auth();
     if let Some(new) = form.new_user() {
+        auth.admit_sign_up(request.ctx.client_address()).await?;
         let password = Secret::new(new.password.expose().to_owned());
         let account = NewAccount::new(new.username).with_email(new.email).with_password(password);
         match auth.create_user(account).await? {

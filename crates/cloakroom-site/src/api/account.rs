@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::answer::{ApiError, answer, nothing, ok, user_json};
 use super::door::{Answer, Call};
+use crate::accounts::login::{self, SignIn};
 use crate::accounts::pages::Pages;
-use crate::accounts::{login, signup, update};
+use crate::accounts::{signup, update};
 
 /// `csrf/`: a token, and the cookie to go with it.
 pub(super) async fn csrf(_: Arc<Pages>, call: Call) -> Answer {
@@ -18,8 +19,9 @@ pub(super) async fn csrf(_: Arc<Pages>, call: Call) -> Answer {
 /// `login/`.
 pub(super) async fn login(_: Arc<Pages>, call: Call) -> Answer {
     match login::sign_in(&call.form().await?).await? {
-        Ok(user) => Ok(ok(&json!({ "user": user_json(&user) }))),
-        Err(form) => Err(ApiError::form(form.form())),
+        SignIn::Done(user) => Ok(ok(&json!({ "user": user_json(&user) }))),
+        SignIn::Refused(form) => Err(ApiError::form(form.form())),
+        SignIn::Throttled(_, throttled) => Err(throttled.into()),
     }
 }
 

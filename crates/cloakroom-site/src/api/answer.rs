@@ -4,11 +4,12 @@ use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use cloakroom_auth::AuthError;
+use cloakroom_auth::{AuthError, Throttled};
 use cloakroom_core::csrf::{Rejection, UnmaskableSecret};
 use cloakroom_core::models::User;
 use cloakroom_sessions::SessionError;
 use cloakroom_web::forms::{Form, FormError, NON_FIELD};
+use cloakroom_web::pages::with_retry_after;
 use cloakroom_web::{BodyError, GuardRejection};
 use serde_json::{Map, Value, json};
 
@@ -46,6 +47,9 @@ pub(super) enum ApiError {
     /// The body is said to be something else than JSON: 415.
     #[error("Bodies must be JSON, with the type application/json.")]
     MediaType,
+    /// Too many tries lately: 429 with `Retry-After` (E04).
+    #[error("Request was throttled. Expected available in {} seconds.", .0.retry_after_secs())]
+    Throttled(Throttled),
     /// As with the pages.
     #[error(transparent)]
     Page(#[from] PageError),
@@ -71,6 +75,7 @@ impl ApiError {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Page(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -79,6 +84,12 @@ impl ApiError {
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         Self::Page(error.into())
+    }
+}
+
+impl From<Throttled> for ApiError {
+    fn from(throttled: Throttled) -> Self {
+        Self::Throttled(throttled)
     }
 }
 
@@ -112,6 +123,11 @@ impl IntoResponse for ApiError {
         let text = self.to_string();
         match self {
             Self::Form(body) => answer(status, &body),
+            Self::Throttled(throttled) => with_retry_after(detail(status, &text), throttled),
+            // Whatever a page would say of it.
+            Self::Page(PageError::Guard(GuardRejection::Throttled(throttled))) => {
+                Self::Throttled(throttled).into_response()
+            }
             Self::Page(error) => in_json(&error.into_response()),
             Self::Method { allow, .. } => {
                 let mut response = detail(status, &text);

@@ -27,7 +27,7 @@ pub(super) async fn reset(pages: Arc<Pages>, call: Call) -> Answer {
     let request = call.form().await?;
     let form = PasswordResetForm::bind(|name| request.field(name));
     let Some(email) = form.email() else { return Err(ApiError::form(form.form())) };
-    send_links(&pages, &request.ctx, email)?;
+    send_links(&pages, &request.ctx, email).await?;
     Ok(ok(&json!({})))
 }
 

@@ -6,3 +6,4 @@ mod accounts;
 mod faults;
 mod logins;
 mod sessions;
+mod throttle;

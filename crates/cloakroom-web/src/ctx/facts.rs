@@ -32,6 +32,7 @@ pub(crate) struct Facts {
     pub(crate) scheme: Scheme,
     pub(crate) host: Result<Host, DisallowedHost>,
     pub(crate) peer: Option<IpAddr>,
+    pub(crate) client: Option<IpAddr>,
     cookies: Cookies,
 }
 
@@ -49,12 +50,18 @@ impl Facts {
         let socket = connection.map_or(Scheme::Http, |c| c.scheme);
         let proxy = config.hosts.proxy_ssl_header.as_ref().and_then(|rule| header_text(headers, rule.name()));
         let scheme = config.hosts.scheme(socket, proxy.as_deref());
+        let peer = peer(extensions, connection);
+        let client = match config.proxies.is_empty() {
+            true => peer,
+            false => peer.map(|peer| config.proxies.client(peer, header_text(headers, "x-forwarded-for").as_deref())),
+        };
         Self {
             method: method.clone(),
             uri: extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone()),
             scheme,
             host: with_host_facts(parts, config, scheme, |facts| config.hosts.host(facts, scheme)),
-            peer: peer(extensions, connection),
+            peer,
+            client,
             cookies: Cookies::read(headers),
         }
     }

@@ -91,9 +91,16 @@ impl Ctx {
         SafeNext::check(url, &hosts, require_https)
     }
 
-    /// The address of whoever connected, if the server knows it. Headers of proxies are not looked at (E07).
+    /// The client's address, if the server knows it: of whoever connected, or behind the site's own proxies the one that they
+    /// name (E07). For logs and for counting, never as proof of anything (Z03).
     #[must_use]
     pub fn client_address(&self) -> Option<IpAddr> {
+        self.facts().client
+    }
+
+    /// The address of whoever connected, if the server knows it. Headers are not looked at.
+    #[must_use]
+    pub fn peer_address(&self) -> Option<IpAddr> {
         self.facts().peer
     }
 }

@@ -12,7 +12,7 @@ use super::{MissingLayer, ctx};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Client {
-    /// The address of whoever connected, if the server knows it.
+    /// The client's address, if the server knows it; see [`Ctx::client_address`](crate::Ctx::client_address).
     pub address: Option<IpAddr>,
     /// The `User-Agent`, at most 512 characters of it.
     pub agent: Option<String>,

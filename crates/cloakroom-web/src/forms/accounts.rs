@@ -60,6 +60,11 @@ impl AuthenticationForm {
         self.0.add_error(NON_FIELD, FormError::of("inactive"));
     }
 
+    /// Says that nobody looked, after too many tries (E04).
+    pub fn refuse_throttled(&mut self) {
+        self.0.add_error(NON_FIELD, FormError::of("throttled"));
+    }
+
     /// The form underneath.
     #[must_use]
     pub const fn form(&self) -> &Form {

@@ -16,7 +16,9 @@ pub fn wording(code: &str) -> &'static str {
             "That username and password do not belong together. Check both; capital and small letters may differ."
         }
         "inactive" => "This account has been closed.",
-        "throttled" => "Too many tries. Please wait a little and try again.",
+        "throttled" => {
+            "That was tried too often. Please wait a little and try again, or choose a new password by mail."
+        }
         "password_mismatch" => "The two passwords are not the same.",
         "password_incorrect" => "That is not your current password.",
         "password_too_short" => "This password is too short.",

@@ -1,7 +1,7 @@
 //! [`GuardRejection`]: why a handler was not reached, and what is answered.
 
 use axum_core::response::{IntoResponse, Response};
-use cloakroom_auth::AuthError;
+use cloakroom_auth::{AuthError, Throttled};
 use cloakroom_core::csrf::UnmaskableSecret;
 use cloakroom_core::hosts::DisallowedHost;
 use cloakroom_sessions::{SessionError, ValueError};
@@ -34,6 +34,9 @@ pub enum GuardRejection {
     /// There is no such thing, although the address is one: 404, as Django's `Http404`.
     #[error("not found")]
     NotFound,
+    /// Too many tries lately: 429 with `Retry-After` (E04, E08).
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
     /// A store failed, so nobody knows who this is: 503 with `Retry-After`, and the cookie stays (F01). Data that cannot be
     /// used is a 500, a session that ended meanwhile a 400 (S66).
     #[error(transparent)]
@@ -81,6 +84,7 @@ impl IntoResponse for GuardRejection {
             Self::ApiForbidden => return json(r#"{"detail":"You do not have permission to perform this action."}"#),
             Self::Forbidden => pages::error(StatusCode::FORBIDDEN),
             Self::NotFound => pages::error(StatusCode::NOT_FOUND),
+            Self::Throttled(throttled) => pages::too_many_requests(throttled),
             Self::Unavailable(e) => error::auth(&e),
             Self::Host(e) => error::host(&e),
             Self::MissingLayer(e) => e.into_response(),

@@ -25,6 +25,7 @@ mod read;
 mod secret_key;
 mod source;
 
+use cloakroom_auth::ThrottleLimits;
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::secret::Secret;
 use serde_json::{Map, Value};
@@ -132,8 +133,12 @@ pub struct Settings {
     pub signed_cookie_legacy_salt_fallback: bool,
     /// A folder whose files replace the built-in templates of the same name.
     pub templates_dir: Option<String>,
+    /// `THROTTLE` and `THROTTLE_*`: how often passwords may be guessed and costly doors used (E04, E11).
+    pub throttle: ThrottleLimits,
     /// The moment at which the probe's clock stands still.
     pub time_freeze: Option<Timestamp>,
+    /// Addresses and ranges of the reverse proxies whose `X-Forwarded-For` is believed (E07).
+    pub trusted_proxies: Vec<String>,
     pub use_x_forwarded_host: bool,
     pub use_x_forwarded_port: bool,
     pub x_frame_options: String,

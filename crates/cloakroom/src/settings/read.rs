@@ -1,5 +1,6 @@
 //! From what was written to [`Settings`]: one reader per kind, one line per setting.
 
+use cloakroom_auth::ThrottleLimits;
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::secret::Secret;
 use serde_json::{Map, Value};
@@ -127,7 +128,9 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         session_serializer: r.choice("SESSION_SERIALIZER", "json", &SERIALIZERS)?,
         signed_cookie_legacy_salt_fallback: r.bool("SIGNED_COOKIE_LEGACY_SALT_FALLBACK", false)?,
         templates_dir: r.optional_text("TEMPLATES_DIR", None)?,
+        throttle: r.throttle()?,
         time_freeze: r.moment("TIME_FREEZE")?,
+        trusted_proxies: r.list("TRUSTED_PROXIES", &[])?,
         use_x_forwarded_host: r.bool("USE_X_FORWARDED_HOST", false)?,
         use_x_forwarded_port: r.bool("USE_X_FORWARDED_PORT", false)?,
         x_frame_options: r.text("X_FRAME_OPTIONS", "DENY")?,
@@ -182,6 +185,28 @@ impl Reader<'_> {
                 None => Err(self.invalid(name, "a whole number or null")),
             },
         }
+    }
+
+    /// Zero switches a limit off.
+    fn limit(&self, name: &str, default: u32) -> Result<u32, SettingsError> {
+        u32::try_from(self.int(name, i64::from(default))?)
+            .map_err(|_| self.invalid(name, "a whole number, zero for none"))
+    }
+
+    fn throttle(&self) -> Result<ThrottleLimits, SettingsError> {
+        let mut limits = ThrottleLimits::default();
+        let each = [
+            ("THROTTLE_FAILURES", &mut limits.failures),
+            ("THROTTLE_ACCOUNT_FAILURES", &mut limits.account_failures),
+            ("THROTTLE_NETWORK_FAILURES", &mut limits.network_failures),
+            ("THROTTLE_RESETS", &mut limits.resets),
+            ("THROTTLE_NETWORK_RESETS", &mut limits.network_resets),
+            ("THROTTLE_NETWORK_SIGNUPS", &mut limits.network_signups),
+        ];
+        for (name, limit) in each {
+            *limit = self.limit(name, *limit)?;
+        }
+        Ok(if self.bool("THROTTLE", true)? { limits } else { ThrottleLimits::none() })
     }
 
     fn port(&self, name: &str, default: u16) -> Result<u16, SettingsError> {
