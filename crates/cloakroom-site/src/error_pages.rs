@@ -20,10 +20,14 @@ use crate::accounts::Accounts;
 use crate::templates::context::ErrorPage;
 
 /// Nothing but the stylesheet and the icon; an error page has no form (H01).
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'none'",
-);
+fn policy(nonce: Option<&str>) -> Option<HeaderValue> {
+    let nonce = nonce.map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; style-src 'self'{nonce}; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).ok()
+}
 
 /// A layer that puts the error pages of `cloakroom_web` into the site's layout. Other answers pass as they are, and so
 /// do status and headers of these.
@@ -38,16 +42,19 @@ impl ErrorPages {
 
     fn dress(&self, mut response: Response) -> Response {
         let Some(said) = response.extensions().get::<ErrorText>() else { return response };
+        let nonce = said.nonce.clone();
         let page = ErrorPage {
             status: response.status().as_u16(),
             title: said.title.to_string(),
             text: said.text.to_string(),
             detail: said.detail.as_deref().unwrap_or_default().to_owned(),
         };
-        match self.0.pages().html(None, &page) {
+        match self.0.pages().html(None, nonce.as_deref(), &page) {
             Ok(html) => {
                 response.headers_mut().remove(CONTENT_LENGTH);
-                response.headers_mut().entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);
+                if let Some(policy) = policy(nonce.as_deref()) {
+                    response.headers_mut().entry(CONTENT_SECURITY_POLICY).or_insert(policy);
+                }
                 *response.body_mut() = Body::from(html);
             }
             // The plain page stands.

@@ -200,6 +200,13 @@ impl Answer {
         Some(value.to_owned())
     }
 
+    /// The nonce of the answer's policy; empty if it has none.
+    #[must_use]
+    pub fn nonce(&self) -> &str {
+        let policy = self.header("content-security-policy").unwrap_or_default();
+        policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).unwrap_or_default()
+    }
+
     /// The codes of the errors on the page, in order (`data-code`).
     #[must_use]
     pub fn error_codes(&self) -> Vec<String> {

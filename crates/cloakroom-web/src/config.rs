@@ -2,7 +2,7 @@
 
 use cloakroom_core::cookies::{CookieSpec, LegacySalt, SameSite};
 use cloakroom_core::csrf::{Policy, PolicySettings};
-use cloakroom_core::headers::{SecurityHeaders, SslRedirect};
+use cloakroom_core::headers::{CspPolicy, SecurityHeaders, SslRedirect};
 use cloakroom_core::hosts::HostRules;
 use cloakroom_core::messages::Level;
 use cloakroom_core::proxies::TrustedProxies;
@@ -72,6 +72,10 @@ pub struct SecurityConfig {
     pub ssl_redirect: Option<SslRedirect>,
     /// `SECURE_*` headers and `X_FRAME_OPTIONS`.
     pub headers: SecurityHeaders,
+    /// `SECURE_CSP` (M40).
+    pub csp: CspPolicy,
+    /// `SECURE_CSP_REPORT_ONLY` (M40).
+    pub csp_report_only: CspPolicy,
     /// The name that a request without `Host` is taken to mean.
     pub server_name: String,
     /// The port that a connection without [`Connection`](crate::Connection) is taken to have come to; `None` means 80

@@ -10,6 +10,7 @@
 
 mod body;
 mod config;
+mod csp;
 pub mod csrf;
 mod ctx;
 mod error;
@@ -28,6 +29,7 @@ pub use self::config::{
     ApiPaths, CsrfConfig, Debug, HostCheck, Limits, LoginUrls, MessageStorage, MessagesConfig, SecurityConfig,
     WebConfig,
 };
+pub use self::csp::{CspOverride, CspOverrideFuture, CspOverrideService, csp_override, csp_report_only_override};
 pub use self::csrf::Csrf;
 pub use self::ctx::{Connection, Ctx};
 pub use self::extract::{Auth, Client, CurrentUser, LazySession, MissingLayer, Session, User};

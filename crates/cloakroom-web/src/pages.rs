@@ -1,5 +1,7 @@
 //! The error pages: short, accessible, the same for every reason (L05, F10).
 
+use std::sync::Arc;
+
 use axum_core::body::Body;
 use axum_core::response::Response;
 use cloakroom_auth::Throttled;
@@ -78,10 +80,12 @@ pub struct ErrorText {
     pub text: Box<str>,
     /// The reason, for developers alone: only under `DEBUG`.
     pub detail: Option<Box<str>>,
+    /// The nonce of the answer's policy, if the layer knows the answer (M42).
+    pub nonce: Option<Arc<str>>,
 }
 
 fn page(status: StatusCode, title: &str, text: &str, detail: Option<&str>) -> Response {
-    let said = ErrorText { title: title.into(), text: text.into(), detail: detail.map(Into::into) };
+    let said = ErrorText { title: title.into(), text: text.into(), detail: detail.map(Into::into), nonce: None };
     let detail = detail.map(|d| format!("<p><code>{}</code></p>\n", escape(d))).unwrap_or_default();
     let body = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

@@ -10,7 +10,7 @@ use cloakroom_cache::Cache;
 use cloakroom_core::cookies::{CookieSpec, LegacySalt, SameSite};
 use cloakroom_core::csrf::{FetchMetadata, Policy, PolicySettings, SecretStore};
 use cloakroom_core::hashers::{DjangoVersion, HasherSet};
-use cloakroom_core::headers::{FrameOptions, Hsts, SecurityHeaders, SslRedirect, referrer_policy};
+use cloakroom_core::headers::{CspPolicy, FrameOptions, Hsts, SecurityHeaders, SslRedirect, referrer_policy};
 use cloakroom_core::hosts::{AllowedHosts, Forwarded, HostRules, ProxySslHeader};
 use cloakroom_core::proxies::TrustedProxies;
 use cloakroom_core::secret::SecretKeys;
@@ -19,6 +19,7 @@ use cloakroom_db::Database;
 use cloakroom_sessions::{AnyEngine, CookieCodec, CookieEnd, DeadCookie, SavePolicy, SessionConfig, TextCodec};
 use cloakroom_sessions::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, SignedCookiesEngine};
 use cloakroom_web::{CsrfConfig, Debug, LoginUrls, MessageStorage, MessagesConfig, SecurityConfig, WebConfig};
+use serde_json::{Map, Value};
 
 use crate::error::BuildError;
 use crate::settings::{Settings, ValidatorSetting};
@@ -192,6 +193,8 @@ fn security_config(s: &Settings) -> Result<SecurityConfig, BuildError> {
             proxy_ssl_header,
         },
         ssl_redirect,
+        csp: csp("SECURE_CSP", &s.secure_csp)?,
+        csp_report_only: csp("SECURE_CSP_REPORT_ONLY", &s.secure_csp_report_only)?,
         proxies: TrustedProxies::parse(&s.trusted_proxies)?,
         headers: SecurityHeaders {
             hsts: (s.secure_hsts_seconds != 0).then_some(hsts),
@@ -205,6 +208,10 @@ fn security_config(s: &Settings) -> Result<SecurityConfig, BuildError> {
         },
         ..SecurityConfig::default()
     })
+}
+
+fn csp(setting: &'static str, policy: &Map<String, Value>) -> Result<CspPolicy, BuildError> {
+    CspPolicy::from_json(policy).map_err(|source| BuildError::Csp { setting, source })
 }
 
 fn same_site(setting: &'static str, value: Option<&str>) -> Result<Option<SameSite>, BuildError> {

@@ -6,7 +6,7 @@ use cloakroom_auth::SetupError;
 use cloakroom_core::cookies::CookieError;
 use cloakroom_core::csrf::PolicyError;
 use cloakroom_core::hashers::HashersError;
-use cloakroom_core::headers::RedirectError;
+use cloakroom_core::headers::{CspError, RedirectError};
 use cloakroom_core::proxies::ProxyError;
 use cloakroom_core::validators::ValidatorsError;
 use cloakroom_db::{DbError, UrlError};
@@ -77,6 +77,14 @@ pub enum BuildError {
     /// `TRUSTED_PROXIES` holds something that is no address.
     #[error("cloakroom.E020: TRUSTED_PROXIES: {0}; write 127.0.0.1 or 10.0.0.0/8, say")]
     TrustedProxies(#[from] ProxyError),
+    /// `SECURE_CSP` or `SECURE_CSP_REPORT_ONLY` holds something that is no value.
+    #[error("cloakroom.E021: {setting}: {source}")]
+    Csp {
+        /// The setting.
+        setting: &'static str,
+        /// What is wrong.
+        source: CspError,
+    },
     /// The folder of session files is missing.
     #[error("cloakroom.E019: SESSION_FILE_PATH: {} is no folder that can be used; make it, or name another", path.display())]
     SessionFolder {

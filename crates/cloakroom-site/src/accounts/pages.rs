@@ -81,35 +81,46 @@ impl Pages {
     }
 
     fn render<P: Page>(&self, ctx: &Ctx, nav: Option<Nav<'_>>, page: &P) -> Answer {
-        let mut response = Response::new(Body::from(self.html(nav, page)?));
+        let nonce = ctx.csp_nonce();
+        let mut response = Response::new(Body::from(self.html(nav, Some(&nonce), page)?));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        if let Ok(policy) = HeaderValue::from_str(&self.content_security_policy(ctx)) {
+        // A policy of the settings is the site's own word, for these pages too.
+        if ctx.config().security.csp.is_empty()
+            && let Ok(policy) = HeaderValue::from_str(&self.content_security_policy(ctx, &nonce))
+        {
             headers.insert(CONTENT_SECURITY_POLICY, policy);
         }
         Ok(response)
     }
 
     /// A page's text in the site's layout.
-    pub(crate) fn html<P: Page>(&self, nav: Option<Nav<'_>>, page: &P) -> Result<String, TemplateError> {
+    pub(crate) fn html<P: Page>(
+        &self,
+        nav: Option<Nav<'_>>,
+        csp_nonce: Option<&str>,
+        page: &P,
+    ) -> Result<String, TemplateError> {
         let site = Site {
             name: &self.name,
             lang: "en",
             stylesheet: assets::stylesheet_path(),
             icon: assets::icon_path(),
             home: "/",
+            csp_nonce,
         };
         self.templates.page(&Layout { site, urls: &self.urls, nav }, page)
     }
 
-    /// Nothing but the stylesheet and the icon (H01). Browsers hold redirects after a form against `form-action` too, so
+    /// Nothing but the stylesheet, the icon, and scripts of a site's own templates that bear the nonce (H01). Browsers hold redirects after a form against `form-action` too, so
     /// it lists where forms may lead.
-    fn content_security_policy(&self, ctx: &Ctx) -> String {
+    fn content_security_policy(&self, ctx: &Ctx, nonce: &str) -> String {
         let urls = &ctx.config().urls;
         let targets = [Some(&urls.login_redirect_url), urls.logout_redirect_url.as_ref(), Some(&urls.login_url)];
         let pages = [self.login_next_page.as_ref(), self.logout_next_page.as_ref()];
-        let mut policy = String::from(
-            "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'",
+        let mut policy = format!(
+            "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self' data:; \
+             object-src 'none'; base-uri 'none'; form-action 'self'"
         );
         for origin in targets.into_iter().chain(pages).flatten().filter_map(|url| origin(url)) {
             policy.push(' ');

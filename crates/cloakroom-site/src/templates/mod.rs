@@ -86,12 +86,13 @@ impl Templates {
     /// When the template uses what the page does not have.
     pub fn page<P: Page>(&self, layout: &Layout<'_>, page: &P) -> Result<String, TemplateError> {
         let Layout { site, urls, nav } = layout;
+        let csp_nonce = site.csp_nonce;
         let site = context! {
             name => site.name, lang => site.lang, stylesheet => site.stylesheet, icon => site.icon, home => site.home,
             title => page.title(), in_error => page.in_error(),
         };
         let (urls, nav) = (Value::from(Serde(urls)), Value::from(Serde(nav)));
-        self.render(P::TEMPLATE, context! { site, urls, nav, ..Value::from(Serde(page)) })
+        self.render(P::TEMPLATE, context! { site, urls, nav, csp_nonce, ..Value::from(Serde(page)) })
     }
 
     /// Renders a template that is no page, such as a mail.

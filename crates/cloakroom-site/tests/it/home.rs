@@ -45,6 +45,11 @@ async fn every_page_has_its_headers() {
         let policy = page.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; style-src 'self'"), "{path}: {policy}");
         assert!(policy.ends_with("frame-ancestors 'none'"), "{path}: {policy}");
+        assert!(policy.contains("; object-src 'none'; base-uri 'none';"), "{path}: {policy}");
+        assert_eq!(page.nonce().len(), 22, "{path}: {policy}");
+        assert!(page.body.contains(&format!(" nonce=\"{}\">", page.nonce())), "{path}: {policy}");
+        let again = site.browser().get(path).await;
+        assert_ne!(again.header("content-security-policy"), policy, "{path}");
         assert_eq!(page.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(page.header("referrer-policy"), "same-origin", "{path}");
         assert_eq!(page.header("cross-origin-opener-policy"), "same-origin", "{path}");

@@ -56,7 +56,7 @@ async fn the_right_password_signs_in() {
     browser.get("/accounts/profile/").await.assert_ok();
 }
 
-/// E01: unknown, wrong, closed: the same answer but for the name that was typed and the token.
+/// E01: unknown, wrong, closed: the same answer but for the name that was typed, the token and the nonce.
 #[tokio::test]
 async fn refusals_look_alike() {
     let site = TestSite::new().await;
@@ -67,7 +67,8 @@ async fn refusals_look_alike() {
     for (name, password) in [("alice", "wrong"), ("nobod", "wrong"), ("idles", "idles-pass-9Z")] {
         let page = site.browser().submit("/accounts/login/", &[("username", name), ("password", password)]).await;
         let token = page.tag("csrfmiddlewaretoken").to_owned();
-        answers.push((page.status, page.body.replace(name, "NAME").replace(&token, "TOKEN")));
+        let nonce = page.nonce().to_owned();
+        answers.push((page.status, page.body.replace(name, "NAME").replace(&token, "TOKEN").replace(&nonce, "NONCE")));
     }
     assert!(answers.iter().all(|answer| *answer == answers[0]));
 }

@@ -238,6 +238,12 @@ impl Page {
             && self.header(EXPIRES) == "Fri, 02 Jan 2026 03:04:05 GMT"
     }
 
+    /// The nonce of the policy.
+    pub fn nonce(&self) -> &str {
+        let policy = self.header("content-security-policy");
+        policy.split_once("'nonce-").map_or("", |(_, rest)| rest.split_once('\'').unwrap().0)
+    }
+
     /// The body, which must be JSON.
     #[track_caller]
     pub fn parsed(&self) -> serde_json::Value {

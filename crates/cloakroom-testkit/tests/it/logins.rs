@@ -23,7 +23,8 @@ fn outline(answer: &Answer) -> String {
         .iter()
         .map(|c| c.to_str().unwrap().split('=').next().unwrap().to_owned())
         .collect();
-    format!("{} {headers:?} {names:?} {}", answer.status, answer.text().replace(&token, "TOKEN"))
+    let outline = format!("{} {headers:?} {names:?} {}", answer.status, answer.text().replace(&token, "TOKEN"));
+    outline.replace(answer.nonce(), "NONCE")
 }
 
 /// M02, M03, M04, M05, M27: the form signs in, under a fresh key whose cookie no script reads.

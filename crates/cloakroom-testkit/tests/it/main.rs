@@ -5,5 +5,6 @@
 mod accounts;
 mod faults;
 mod logins;
+mod pages;
 mod sessions;
 mod throttle;

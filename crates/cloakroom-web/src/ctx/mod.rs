@@ -58,6 +58,8 @@ pub(crate) struct State {
     pub(crate) csrf: CsrfCheck,
     /// What was done with messages; `None` until somebody does.
     pub(crate) messages: Option<Box<MessageState>>,
+    /// The nonce of the answer's policy; `None` until somebody asks for it.
+    pub(crate) csp_nonce: Option<Arc<str>>,
     /// The cookies that the answer will set.
     pub(crate) cookies: ResponseCookies,
     /// Whether the answer depends on cookies.

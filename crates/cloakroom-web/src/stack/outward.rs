@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::inward::{Route, Step};
 use crate::ctx::Ctx;
-use crate::{csrf, error, messages, pages};
+use crate::{csp, csrf, error, messages, pages};
 
 /// The headers that every answer gets unless it has them, made once.
 #[derive(Clone, Debug)]
@@ -143,6 +143,7 @@ pub(super) fn close(ctx: &Ctx, headers: &AnswerHeaders, by: Step, mut response: 
         vary_on_cookie(response.headers_mut());
     }
     if by >= Step::Security {
+        csp::add_headers(ctx, &mut response);
         headers.add(ctx.scheme(), response.headers_mut());
     }
     response

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, outside of test functions")]
 
 mod browser;
+mod csp;
 mod csrf;
 mod csrf_requests;
 mod failures;

@@ -46,6 +46,8 @@ pub struct Site<'a> {
     pub icon: &'a str,
     /// Where the brand leads.
     pub home: &'a str,
+    /// The nonce of the answer's policy, as `csp_nonce` in every template (M42).
+    pub csp_nonce: Option<&'a str>,
 }
 
 /// Who is signed in, as `nav`.

@@ -23,6 +23,7 @@ pub fn layout() -> Layout<'static> {
         stylesheet: crate::assets::stylesheet_path(),
         icon: crate::assets::icon_path(),
         home: "/",
+        csp_nonce: Some("sample-nonce"),
     };
     Layout { site, urls: URLS.get_or_init(|| Urls::under("/accounts")), nav: None }
 }
