@@ -126,6 +126,13 @@ pub enum DbError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The connection to the server broke after a write was sent, and before its answer came. It may have happened.
+    #[error("the connection to the database broke before it answered; check its server and the network")]
+    Lost {
+        /// What failed.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The database was closed by this process.
     #[error("the database was closed; the process is shutting down")]
     Closed,
@@ -166,7 +173,7 @@ impl DbError {
     /// Whether the call may have changed the database although it failed.
     #[must_use]
     pub const fn is_outcome_unknown(&self) -> bool {
-        matches!(self, Self::TimedOut { .. })
+        matches!(self, Self::TimedOut { .. } | Self::Lost { .. })
     }
 
     /// The label in logs and metrics.
@@ -188,6 +195,7 @@ impl DbError {
             Self::Busy { .. } => "busy",
             Self::TimedOut { .. } => "timed_out",
             Self::Unavailable { .. } => "unavailable",
+            Self::Lost { .. } => "lost",
             Self::Closed => "closed",
             Self::Integrity { .. } => "integrity",
             Self::Unstorable { .. } => "unstorable",

@@ -4,7 +4,7 @@ mod plan;
 
 use cloakroom_core::clock::Timestamp;
 
-pub(crate) use self::plan::Found;
+pub(crate) use self::plan::{Found, Stored};
 use crate::database::{Backend, Database};
 use crate::error::DbError;
 use crate::options::Durability;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{App, MIGRATIONS, Migration, Model};
+use super::{ACTIONS, App, CONTENT_TYPES, MIGRATIONS, Migration, Model, PERMISSIONS};
 use crate::error::DbError;
 
 /// What there is in the database.
@@ -70,5 +70,42 @@ impl Found {
 
     pub(crate) fn has_model(&self, model: Model) -> bool {
         self.tables.contains(model.table)
+    }
+}
+
+/// The rows that `migrate` makes and that are there.
+#[derive(Default)]
+pub(crate) struct Stored {
+    /// App label and model of each content type.
+    pub(crate) content_types: HashSet<(String, String)>,
+    /// App label and model of each permission's content type, and its codename.
+    pub(crate) permissions: HashSet<(String, String, String)>,
+}
+
+impl Stored {
+    /// The content types to make, in Django's order.
+    pub(crate) fn missing_content_types(&self, found: &Found) -> impl Iterator<Item = Model> {
+        let there = |m: Model| self.content_types.contains(&(m.app.label().to_owned(), m.name.to_owned()));
+        CONTENT_TYPES.into_iter().filter(move |m| found.has_model(*m) && !there(*m))
+    }
+
+    /// The models without all their permissions, in Django's order, and the actions that are missing.
+    pub(crate) fn missing_permissions(&self, found: &Found) -> impl Iterator<Item = (Model, Vec<&'static str>)> {
+        let lacks = |m: Model, action: &str| {
+            let key = (m.app.label().to_owned(), m.name.to_owned(), m.codename(action));
+            !self.permissions.contains(&key)
+        };
+        PERMISSIONS
+            .into_iter()
+            .filter(|m| found.has_model(*m))
+            .map(move |m| (m, ACTIONS.into_iter().filter(|action| lacks(m, action)).collect::<Vec<_>>()))
+            .filter(|(_, actions)| !actions.is_empty())
+    }
+
+    /// How many rows are to be made once the tables of `plan` are there.
+    pub(crate) fn missing_rows(&self, mut found: Found, plan: &[App]) -> u64 {
+        found.tables.extend(plan.iter().flat_map(|app| app.tables()).map(|table| (*table).to_owned()));
+        let permissions: usize = self.missing_permissions(&found).map(|(_, actions)| actions.len()).sum();
+        (self.missing_content_types(&found).count() + permissions) as u64
     }
 }

@@ -1,4 +1,14 @@
 //! The PostgreSQL half of every query.
+//!
+//! [`Postgres`] owns a bounded pool of connections. [`sql`] holds every statement, and a connection prepares each of
+//! them once; the modules named after a table bind its parameters and read its rows. Almost every query is one
+//! statement and one round trip, and so atomic by itself.
+
+mod connect;
+mod fault;
+mod rows;
+mod sql;
+mod tls;
 
 pub(crate) mod content_types;
 pub(crate) mod groups;
@@ -7,26 +17,168 @@ pub(crate) mod permissions;
 pub(crate) mod sessions;
 pub(crate) mod users;
 
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, PoolError, Runtime, TimeoutType, Timeouts};
+use futures_util::StreamExt;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, RowStream};
+
+use self::connect::Connector;
+use self::fault::Failure;
 use crate::error::DbError;
-use crate::network::Address;
+use crate::network::{Address, Deadline, Repeat};
 use crate::options::Options;
 
 /// A database at a PostgreSQL server.
 pub(crate) struct Postgres {
+    pool: Pool,
     address: Address,
+    connect_timeout: Duration,
+    deadline: Duration,
+    lock_timeout: Duration,
+}
+
+/// What a statement is given.
+type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// What a statement gave.
+struct Answer {
+    rows: Vec<Row>,
+    changed: u64,
 }
 
 impl Postgres {
     /// Makes the first connection, and looks whether a Django that is not known has migrated the database.
     pub(crate) async fn open(address: &Address, options: &Options) -> Result<Self, DbError> {
-        todo!()
+        let connector = Connector::new(address, options)?;
+        let manager = Manager::from_connect(connector.config(), connector, ManagerConfig::default());
+        let pool = Pool::builder(manager)
+            .max_size(options.connections)
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|e| DbError::Unavailable { source: e.into() })?;
+        let this = Self {
+            pool,
+            address: address.clone(),
+            connect_timeout: address.connect_timeout(options),
+            deadline: options.deadline,
+            lock_timeout: options.busy_timeout,
+        };
+        migrations::refuse_what_is_unknown(&this).await?;
+        Ok(this)
     }
 
     pub(crate) const fn address(&self) -> &Address {
         &self.address
     }
 
+    /// Closes what is idle at once, and waits for what is in use.
     pub(crate) async fn close(&self) {
-        todo!()
+        self.pool.close();
+        let began = Instant::now();
+        while self.pool.status().size > 0 && began.elapsed() < self.deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
+
+    /// Runs a statement that only reads.
+    async fn read(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+        Ok(self.ask(Repeat::Safely, &[sql], params).await?.rows)
+    }
+
+    /// Runs a statement that writes: the rows that it returns.
+    async fn write(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+        Ok(self.ask(Repeat::IfUnsent, &[sql], params).await?.rows)
+    }
+
+    /// Runs a statement that writes: how many rows it changed.
+    async fn execute(&self, sql: &'static str, params: Params<'_>) -> Result<u64, DbError> {
+        Ok(self.ask(Repeat::IfUnsent, &[sql], params).await?.changed)
+    }
+
+    /// Runs statements that write, all or none, each with the same parameters: how many rows the last one changed.
+    async fn execute_together(&self, statements: &[&'static str], params: Params<'_>) -> Result<u64, DbError> {
+        Ok(self.ask(Repeat::IfUnsent, statements, params).await?.changed)
+    }
+
+    async fn ask(&self, repeat: Repeat, statements: &[&'static str], params: Params<'_>) -> Result<Answer, DbError> {
+        let deadline = Deadline::after(self.deadline);
+        let mut first = true;
+        loop {
+            let mut client = self.connection(deadline).await?;
+            let failure = match deadline.within(attempt(&mut client, statements, params)).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(failure)) => failure,
+                Err(late) => {
+                    // Nobody can tell when this connection will have its answer.
+                    drop(Client::take(client));
+                    return Err(late);
+                }
+            };
+            self.settle(client, &failure);
+            if !first || !failure.may_be_repeated(repeat) {
+                return Err(failure.name(&self.address, repeat, deadline.waited()));
+            }
+            first = false;
+        }
+    }
+
+    /// Takes a connection from the pool, or makes one.
+    async fn connection(&self, deadline: Deadline) -> Result<Client, DbError> {
+        let remaining = deadline.remaining();
+        let create = self.connect_timeout.min(remaining);
+        let timeouts = Timeouts { wait: Some(remaining), create: Some(create), recycle: None };
+        self.pool.timeout_get(&timeouts).await.map_err(|error| match error {
+            PoolError::Backend(error) => fault::connecting(error, &self.address),
+            PoolError::Timeout(TimeoutType::Wait) => DbError::Busy { waited: deadline.waited() },
+            PoolError::Timeout(_) => {
+                let source = format!("no connection within {create:?}").into();
+                DbError::Unreachable { server: self.address.place(), source }
+            }
+            PoolError::Closed => DbError::Closed,
+            error @ (PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_)) => {
+                DbError::Unavailable { source: error.into() }
+            }
+        })
+    }
+
+    /// Gives the connection back if it still is of use.
+    fn settle(&self, client: Client, failure: &Failure) {
+        if failure.is_stale_plan() {
+            client.statement_cache.clear();
+        }
+        if failure.is_connection_lost() || client.is_closed() {
+            drop(Client::take(client));
+            // What broke this one most likely broke them all: a restart, a failover.
+            self.pool.retain(|client, _| !client.is_closed());
+        }
+    }
+}
+
+async fn attempt(client: &mut Client, statements: &[&'static str], params: Params<'_>) -> Result<Answer, Failure> {
+    if let [sql] = *statements {
+        let statement = client.prepare_cached(sql).await.map_err(Failure::before)?;
+        let stream = client.query_raw(&statement, params.iter().copied()).await.map_err(Failure::after)?;
+        return gather(stream).await.map_err(Failure::after);
+    }
+    let transaction = client.transaction().await.map_err(Failure::before)?;
+    let mut last = Answer { rows: Vec::new(), changed: 0 };
+    for sql in statements {
+        let statement = transaction.prepare_cached(sql).await.map_err(Failure::before)?;
+        let stream = transaction.query_raw(&statement, params.iter().copied()).await.map_err(Failure::before)?;
+        last = gather(stream).await.map_err(Failure::before)?;
+    }
+    transaction.commit().await.map_err(Failure::after)?;
+    Ok(last)
+}
+
+async fn gather(stream: RowStream) -> Result<Answer, tokio_postgres::Error> {
+    let mut stream = pin!(stream);
+    let mut rows = Vec::new();
+    while let Some(row) = stream.next().await {
+        rows.push(row?);
+    }
+    Ok(Answer { rows, changed: stream.rows_affected().unwrap_or(0) })
 }

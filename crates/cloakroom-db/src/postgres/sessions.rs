@@ -1,18 +1,22 @@
 //! `django_session` on PostgreSQL.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::{SessionKey, UserId};
 use cloakroom_core::models::User;
+use tokio_postgres::Row;
 
 use super::Postgres;
-use crate::error::DbError;
+use super::rows::{self, Id, Moment, Place, Sought};
+use super::sql::session as sql;
+use crate::error::{DbError, Table};
 use crate::options::Updated;
 use crate::sessions::{Counts, Created, SessionRow, Swapped};
 
 pub(crate) async fn find(db: &Postgres, key: &SessionKey, now: Timestamp) -> Result<Option<SessionRow>, DbError> {
-    todo!()
+    let found = db.read(sql::FIND, &[&Sought(key.expose()), &Moment(now)]).await?;
+    rows::first(&found, |row| read(row, 0))
 }
 
 pub(crate) async fn find_with_user(
@@ -21,19 +25,25 @@ pub(crate) async fn find_with_user(
     now: Timestamp,
     guess: &UserId,
 ) -> Result<Option<(SessionRow, Option<User>)>, DbError> {
-    todo!()
+    let found = db.read(sql::FIND_WITH_USER, &[&Sought(key.expose()), &Moment(now), &Id(guess)]).await?;
+    rows::first(&found, |row| {
+        let user = if rows::has_user(row, 2) { Some(rows::user(row, 2)?) } else { None };
+        Ok((read(row, 0)?, user))
+    })
 }
 
 pub(crate) async fn exists(db: &Postgres, key: &SessionKey) -> Result<bool, DbError> {
-    todo!()
+    Ok(!db.read(sql::EXISTS, &[&Sought(key.expose())]).await?.is_empty())
 }
 
 pub(crate) async fn create(db: &Postgres, key: &SessionKey, row: &SessionRow) -> Result<Created, DbError> {
-    todo!()
+    let made = db.execute(sql::CREATE, &[&key.expose(), &row.session_data, &Moment(row.expire_date)]).await?;
+    Ok(created(made > 0))
 }
 
 pub(crate) async fn update(db: &Postgres, key: &SessionKey, row: &SessionRow) -> Result<Updated, DbError> {
-    todo!()
+    let params: super::Params<'_> = &[&Sought(key.expose()), &row.session_data, &Moment(row.expire_date)];
+    db.execute(sql::UPDATE, params).await.map(updated)
 }
 
 pub(crate) async fn update_if(
@@ -42,7 +52,13 @@ pub(crate) async fn update_if(
     expected: &str,
     row: &SessionRow,
 ) -> Result<Swapped, DbError> {
-    todo!()
+    let key = Sought(key.expose());
+    let params: super::Params<'_> = &[&key, &row.session_data, &Moment(row.expire_date), &Sought(expected)];
+    if db.execute(sql::UPDATE_IF, params).await? > 0 {
+        return Ok(Swapped::Yes);
+    }
+    let stored = db.read(sql::GET, &[&key]).await?;
+    Ok(rows::first(&stored, |row| read(row, 0))?.map_or(Swapped::Gone, Swapped::Changed))
 }
 
 pub(crate) async fn cycle(
@@ -51,24 +67,37 @@ pub(crate) async fn cycle(
     new: &SessionKey,
     row: &SessionRow,
 ) -> Result<Created, DbError> {
-    todo!()
+    if old == new {
+        return create(db, new, row).await;
+    }
+    let old = Sought(old.expose());
+    let params: super::Params<'_> = &[&new.expose(), &row.session_data, &Moment(row.expire_date), &old];
+    let answer = db.write(sql::CYCLE, params).await?;
+    Ok(created(rows::first(&answer, |row| PLACE.flag(row, 0, "session_key"))?.unwrap_or(false)))
 }
 
 pub(crate) async fn touch(db: &Postgres, key: &SessionKey, expire_date: Timestamp) -> Result<Updated, DbError> {
-    todo!()
+    db.execute(sql::TOUCH, &[&Sought(key.expose()), &Moment(expire_date)]).await.map(updated)
 }
 
 pub(crate) async fn delete(db: &Postgres, key: &SessionKey) -> Result<bool, DbError> {
-    todo!()
+    Ok(db.execute(sql::DELETE, &[&Sought(key.expose())]).await? > 0)
 }
 
 /// Deletes up to `limit` expired rows: how many, and how long it took.
 pub(crate) async fn clear_some(db: &Postgres, now: Timestamp, limit: u32) -> Result<(u64, Duration), DbError> {
-    todo!()
+    let began = Instant::now();
+    let deleted = db.execute(sql::CLEAR, &[&Moment(now), &i64::from(limit)]).await?;
+    Ok((deleted, began.elapsed()))
 }
 
 pub(crate) async fn count(db: &Postgres, now: Timestamp) -> Result<Counts, DbError> {
-    todo!()
+    let counted = db.read(sql::COUNT, &[&Moment(now)]).await?;
+    let counts = rows::first(&counted, |row| {
+        let stored = PLACE.int(row, 0, "session_key")?.unsigned_abs();
+        Ok(Counts { stored, live: PLACE.int(row, 1, "session_key")?.unsigned_abs() })
+    })?;
+    Ok(counts.unwrap_or(Counts { stored: 0, live: 0 }))
 }
 
 pub(crate) async fn list_live(
@@ -77,5 +106,42 @@ pub(crate) async fn list_live(
     after: Option<&SessionKey>,
     limit: usize,
 ) -> Result<Vec<(SessionKey, SessionRow)>, DbError> {
-    todo!()
+    let mut after = after.map(|key| key.expose().to_owned()).unwrap_or_default();
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let wanted = limit - found.len();
+        let most = i64::try_from(wanted).unwrap_or(i64::MAX);
+        let rows = db.read(sql::LIST, &[&Sought(&after), &Moment(now), &most]).await?;
+        for row in &rows {
+            let key = PLACE.text(row, 0, "session_key")?;
+            match (SessionKey::parse(&key), read(row, 1)) {
+                (Some(key), Ok(session)) => found.push((key, session)),
+                // Django gives out no key under eight characters (S11): nobody can hold such a session.
+                (None, _) => {}
+                (_, Err(error)) => tracing::warn!(%error, "a session cannot be read"),
+            }
+            after = key;
+        }
+        if rows.len() < wanted {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// A session's key is a secret, and its row has no other name.
+const PLACE: Place = Place { table: Table::Session, key: None };
+
+fn created(made: bool) -> Created {
+    if made { Created::Yes } else { Created::Taken }
+}
+
+fn updated(rows: u64) -> Updated {
+    if rows > 0 { Updated::Yes } else { Updated::Gone }
+}
+
+/// Reads `session_data` and `expire_date`.
+fn read(row: &Row, from: usize) -> Result<SessionRow, DbError> {
+    let session_data = PLACE.text(row, from, "session_data")?;
+    Ok(SessionRow { session_data, expire_date: PLACE.time(row, from + 1, "expire_date")? })
 }
