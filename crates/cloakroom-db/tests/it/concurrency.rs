@@ -7,23 +7,6 @@ use cloakroom_db::{DbError, Durability, Options, users};
 
 use crate::support::{Place, T0, impatient, key, row};
 
-/// D3: writes of many callers share transactions. Far more than one per fsync would allow.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_durable_writes_share_their_commits() {
-    let place = Place::new();
-    let db = place.migrated().await;
-    let writers: Vec<_> = (0..2_000)
-        .map(|n| {
-            let db = db.clone();
-            tokio::spawn(async move { sessions::create(&db, &key(n), row("x", T0), Durability::Full).await.unwrap() })
-        })
-        .collect();
-    for writer in writers {
-        assert_eq!(writer.await.unwrap(), Created::Yes);
-    }
-    assert_eq!(sessions::count(&db, T0).await.unwrap().stored, 2_000);
-}
-
 /// One job that fails undoes nothing of the others in its transaction: not one refused at once, nor one whose broken
 /// reference SQLite finds only at commit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,54 +48,6 @@ async fn a_failing_job_fails_alone() {
     }
     assert_eq!(sessions::count(&db, T0).await.unwrap().stored, 30);
     assert!(users::by_username(&db, "alice").await.unwrap().is_some());
-}
-
-/// Two handles on one file, as two processes have it: each sees what the other committed, at once.
-#[tokio::test]
-async fn two_handles_see_each_others_writes() {
-    let place = Place::new();
-    let (a, b) = (place.migrated().await, place.open().await.unwrap());
-    for n in 0..50 {
-        let (writer, reader) = if n % 2 == 0 { (&a, &b) } else { (&b, &a) };
-        let created = sessions::create(writer, &key(n), row("x", T0.plus_secs(1)), Durability::Normal).await.unwrap();
-        assert_eq!(created, Created::Yes);
-        assert!(sessions::find(reader, &key(n), T0).await.unwrap().is_some());
-        assert!(sessions::delete(reader, &key(n), Durability::Normal).await.unwrap());
-        assert!(!sessions::exists(writer, &key(n)).await.unwrap());
-    }
-}
-
-/// D6: of parallel compare-and-swaps none is lost, over two handles.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn parallel_swaps_lose_nothing() {
-    let place = Place::new();
-    let handles = [place.migrated().await, place.open().await.unwrap()];
-    assert_eq!(sessions::create(&handles[0], &key(1), row("0", T0), Durability::Normal).await.unwrap(), Created::Yes);
-    let counters: Vec<_> = (0..8)
-        .map(|n| {
-            let db = handles[n % 2].clone();
-            tokio::spawn(async move {
-                let (key, mut stored) = (key(1), "0".to_owned());
-                for _ in 0..25 {
-                    loop {
-                        let next = (stored.parse::<u32>().unwrap() + 1).to_string();
-                        let write = sessions::update_if(&db, &key, &stored, row(&next, T0), Durability::Normal);
-                        match write.await.unwrap() {
-                            Swapped::Yes => break stored = next,
-                            Swapped::Changed(now) => stored = now.session_data,
-                            other => panic!("{other:?}"),
-                        }
-                    }
-                }
-            })
-        })
-        .collect();
-    for counter in counters {
-        counter.await.unwrap();
-    }
-    let before = T0.plus_micros(-1);
-    let end = sessions::find(&handles[1], &key(1), before).await.unwrap().unwrap();
-    assert_eq!(end.session_data, "200");
 }
 
 /// F01: a lock that does not go away is an answer in time, and reading goes on meanwhile.
@@ -191,56 +126,6 @@ async fn dropping_the_last_handle_waits_for_the_queue() {
     assert_eq!(place.files(), ["db.sqlite3"]);
     let stored: i64 = place.raw().query_row("SELECT COUNT(*) FROM django_session", [], |row| row.get(0)).unwrap();
     assert_eq!(stored, 200);
-}
-
-/// S48: other writes get in between the steps of a clean-up.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clean_up_lets_others_write() {
-    let place = Place::new();
-    let db = place.migrated().await;
-    place
-        .raw()
-        .execute_batch(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
-             INSERT INTO django_session SELECT printf('%032d', i), printf('%0200d', i), '2020-01-01 00:00:00' FROM n",
-        )
-        .unwrap();
-    let cleaner = tokio::spawn({
-        let db = db.clone();
-        async move { sessions::clear_expired(&db, T0, &mut |_| {}).await.unwrap() }
-    });
-    let mut worst = Duration::ZERO;
-    let mut written = 0;
-    while !cleaner.is_finished() {
-        let began = Instant::now();
-        let key = cloakroom_core::keys::SessionKey::parse(&format!("live-{written:08}")).unwrap();
-        assert_eq!(sessions::create(&db, &key, row("x", T0), Durability::Normal).await.unwrap(), Created::Yes);
-        worst = worst.max(began.elapsed());
-        written += 1;
-    }
-    assert_eq!(cleaner.await.unwrap(), 60_000);
-    assert!(written > 3, "{written} writes, the slowest took {worst:?}");
-}
-
-/// Readers on every thread of a busy runtime, more than there are connections.
-#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn more_threads_than_connections_read() {
-    let place = Place::with_fixture();
-    let db = place.open_with(Options::default().with_readers(1)).await.unwrap();
-    let readers: Vec<_> = (0..64)
-        .map(|_| {
-            let db = db.clone();
-            tokio::spawn(async move {
-                for id in 1..=20 {
-                    assert!(users::by_id(&db, &id.into()).await.unwrap().is_some());
-                    tokio::task::yield_now().await;
-                }
-            })
-        })
-        .collect();
-    for reader in readers {
-        reader.await.unwrap();
-    }
 }
 
 /// D5: equal marks mean that nobody committed; every commit of anybody changes the mark.

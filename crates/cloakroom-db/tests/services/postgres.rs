@@ -1,0 +1,5 @@
+//! PostgreSQL.
+
+mod every_kind {
+    database_suite!(crate::suite::place::Kind::Postgres);
+}

@@ -1,0 +1,10 @@
+//! What holds on every kind of database, as functions of the kind; [`database_suite!`] makes tests of them.
+
+#[macro_use]
+mod list;
+
+pub(crate) mod concurrency;
+pub(crate) mod migrations;
+pub(crate) mod place;
+pub(crate) mod sessions;
+pub(crate) mod users;
