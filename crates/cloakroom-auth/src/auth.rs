@@ -19,6 +19,7 @@ use crate::error::AuthError;
 use crate::events::{AuthEvent, Listener, Listeners};
 use crate::hashing::Hashing;
 use crate::lane::{Lane, LaneConfig};
+use crate::own_sessions::SessionLimit;
 use crate::throttle::{Throttle, ThrottleLimits};
 
 /// The service: who may come in, who is in, what they may do. Clones share it.
@@ -35,6 +36,8 @@ struct Inner {
     random: Arc<dyn Random>,
     reset: ResetPolicy,
     throttle: Throttle,
+    session_limit: SessionLimit,
+    limit_turn: tokio::sync::Mutex<()>,
     listeners: Listeners,
 }
 
@@ -64,6 +67,7 @@ impl Auth {
             reset: ResetPolicy { timeout: Duration::from_secs(3 * 24 * 60 * 60), time_zone: jiff::tz::TimeZone::UTC },
             throttle_limits: ThrottleLimits::default(),
             counters: None,
+            session_limit: SessionLimit::default(),
             listeners: Listeners::default(),
         }
     }
@@ -128,6 +132,12 @@ impl Auth {
         Ok(users::by_username(self.db(), username).await?)
     }
 
+    /// How many sessions a user may have (S20).
+    #[must_use]
+    pub fn session_limit(&self) -> SessionLimit {
+        self.0.session_limit
+    }
+
     /// Records an event and tells the listeners. For doors that know of events which happen outside of this crate.
     pub fn emit(&self, event: &AuthEvent) {
         self.0.listeners.emit(event);
@@ -135,6 +145,11 @@ impl Auth {
 
     pub(crate) fn backends_shared(&self) -> Arc<[BackendKind]> {
         Arc::clone(&self.0.backends)
+    }
+
+    /// The turn to see to somebody's limit of sessions.
+    pub(crate) async fn limit_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.limit_turn.lock().await
     }
 
     pub(crate) fn hashing(&self) -> &Hashing {
@@ -175,6 +190,7 @@ pub struct AuthBuilder {
     reset: ResetPolicy,
     throttle_limits: ThrottleLimits,
     counters: Option<Arc<Cache>>,
+    session_limit: SessionLimit,
     listeners: Listeners,
 }
 
@@ -245,6 +261,12 @@ impl AuthBuilder {
         self
     }
 
+    /// Sets how many sessions a user may have at once. Default: no limit.
+    pub const fn with_session_limit(mut self, limit: SessionLimit) -> Self {
+        self.session_limit = limit;
+        self
+    }
+
     /// Adds a listener for events. Listeners are called in the order in which they were added.
     pub fn with_listener(mut self, listener: impl Fn(&AuthEvent) + Send + Sync + 'static) -> Self {
         let listener: Arc<Listener> = Arc::new(listener);
@@ -275,6 +297,8 @@ impl AuthBuilder {
             random: self.random,
             reset: self.reset,
             throttle: Throttle::new(self.throttle_limits, self.counters),
+            session_limit: self.session_limit,
+            limit_turn: tokio::sync::Mutex::default(),
             listeners: self.listeners,
         })))
     }

@@ -44,6 +44,20 @@ pub enum AuthEvent {
         /// Why.
         reason: Anonymous,
     },
+    /// A session was ended, other than by its log-out (S10).
+    SessionEnded {
+        /// Whose, if that is known.
+        user_id: Option<UserId>,
+        /// Its public id.
+        session: String,
+        /// By whom.
+        by: EndedBy,
+    },
+    /// All sessions were ended by an administrator (S10).
+    AllSessionsEnded {
+        /// How many.
+        sessions: u64,
+    },
     /// A user has a new password, or none: every other session of theirs ends at its next use (A74).
     PasswordChanged {
         /// Whose.
@@ -92,6 +106,33 @@ pub enum AuthEvent {
         /// What changed.
         change: AccessChange,
     },
+}
+
+/// Who or what ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndedBy {
+    /// The user, from another session.
+    Owner,
+    /// An administrator or a command.
+    Administrator,
+    /// The limit of sessions, at another log-in (S20).
+    Limit,
+    /// Its account was deleted.
+    AccountDeleted,
+}
+
+impl EndedBy {
+    /// The label in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Administrator => "administrator",
+            Self::Limit => "limit",
+            Self::AccountDeleted => "account_deleted",
+        }
+    }
 }
 
 /// How a password came to change.
@@ -180,6 +221,8 @@ impl AuthEvent {
             Self::LoggedOut { .. } => "logged_out",
             Self::LoginFailed { .. } => "login_failed",
             Self::SessionRefused { .. } => "session_refused",
+            Self::SessionEnded { .. } => "session_ended",
+            Self::AllSessionsEnded { .. } => "all_sessions_ended",
             Self::PasswordChanged { .. } => "password_changed",
             Self::PasswordUpgraded { .. } => "password_upgraded",
             Self::ResetRequested { .. } => "reset_requested",
@@ -197,7 +240,7 @@ impl AuthEvent {
         match self {
             Self::LoggedIn { user, .. } | Self::UserCreated { user } => Some(&user.id),
             Self::LoggedOut { user } => user.as_ref().map(|u| &u.id),
-            Self::SessionRefused { user_id, .. } => user_id.as_ref(),
+            Self::SessionRefused { user_id, .. } | Self::SessionEnded { user_id, .. } => user_id.as_ref(),
             Self::PasswordChanged { user_id, .. }
             | Self::PasswordUpgraded { user_id }
             | Self::UserDeleted { user_id, .. }
@@ -207,7 +250,7 @@ impl AuthEvent {
                 Holder::User(id) => Some(id),
                 _ => None,
             },
-            Self::LoginFailed { .. } | Self::ResetRequested { .. } => None,
+            Self::LoginFailed { .. } | Self::ResetRequested { .. } | Self::AllSessionsEnded { .. } => None,
         }
     }
 
@@ -225,6 +268,12 @@ impl AuthEvent {
             ),
             Self::SessionRefused { reason, .. } => {
                 tracing::warn!(target: TARGET, event, user, outcome = "refused", reason = %reason);
+            }
+            Self::SessionEnded { session, by, .. } => {
+                tracing::info!(target: TARGET, event, user, session, by = by.as_str(), outcome = "success");
+            }
+            Self::AllSessionsEnded { sessions } => {
+                tracing::warn!(target: TARGET, event, sessions, outcome = "success");
             }
             Self::PasswordChanged { how, .. } => {
                 tracing::info!(target: TARGET, event, user, method = ?how, outcome = "success");

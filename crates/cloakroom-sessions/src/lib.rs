@@ -30,7 +30,7 @@ pub use self::{
     engines::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, SignedCookiesEngine},
     error::{EngineError, SessionError, ValueError},
     finish::{Finish, Vary},
-    index::{StoredSession, public_id},
+    index::{Backfilled, SessionIndex, StoredSession, Usage, Visit, Visitor, public_id},
     lazy::LazySession,
     session::{Expiry, Session},
     sessions::Sessions,

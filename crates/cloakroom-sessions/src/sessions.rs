@@ -1,6 +1,6 @@
 //! [`Sessions`]: everything that one site's sessions share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cloakroom_core::clock::{Clock, Timestamp};
 use cloakroom_core::keys::SessionKey;
@@ -9,6 +9,7 @@ use cloakroom_core::random::Random;
 use crate::config::SessionConfig;
 use crate::engine::{AnyEngine, Engine};
 use crate::error::SessionError;
+use crate::index::SessionIndex;
 use crate::lazy::LazySession;
 use crate::shared::Shared;
 
@@ -22,13 +23,14 @@ pub(crate) struct Inner {
     pub(crate) config: SessionConfig,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) index: OnceLock<SessionIndex>,
 }
 
 impl Sessions {
     /// Puts an engine and the settings together.
     #[must_use]
     pub fn new(engine: AnyEngine, config: SessionConfig, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self(Arc::new(Inner { engine, config, clock, random }))
+        Self(Arc::new(Inner { engine, config, clock, random, index: OnceLock::new() }))
     }
 
     /// Opens the session that a request's cookie names; nothing is read until somebody asks (S60, G29).
@@ -48,6 +50,7 @@ impl Sessions {
     pub async fn end(&self, key: &SessionKey) -> Result<(), SessionError> {
         if self.0.engine.admits(key) {
             self.0.engine.delete(key).await?;
+            self.0.ended(key);
         }
         Ok(())
     }
@@ -58,7 +61,13 @@ impl Sessions {
     ///
     /// The store failed. What was removed before stays removed.
     pub async fn clear_expired(&self) -> Result<u64, SessionError> {
-        Ok(self.0.engine.clear_expired(self.now()).await?)
+        let cleared = self.0.engine.clear_expired(self.now()).await?;
+        self.sweep_index().await?;
+        Ok(cleared)
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
     }
 
     /// The settings.
@@ -77,5 +86,21 @@ impl Sessions {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+}
+
+impl Inner {
+    /// Has the index forget a session that was just ended.
+    pub(crate) fn ended(&self, key: &SessionKey) {
+        if let Some(index) = self.index.get() {
+            index.ended(key);
+        }
+    }
+
+    /// Has the index know a session by its new key.
+    pub(crate) fn moved(&self, old: &SessionKey, new: &SessionKey) {
+        if let Some(index) = self.index.get() {
+            index.moved(old, new);
+        }
     }
 }

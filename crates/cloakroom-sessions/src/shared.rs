@@ -313,6 +313,9 @@ impl Shared {
         let mut state = self.state();
         match outcome {
             Ok((key, version)) => {
+                if let Some(old) = &old {
+                    self.site.moved(old, &key);
+                }
                 state.key = Some(key);
                 state.saved_as(Record { data, version, damage: None });
                 state.set_modified(true);
@@ -337,6 +340,7 @@ impl Shared {
         let Some(key) = self.key() else { return Ok(()) };
         self.admit(&key)?;
         self.site.engine.delete(&key).await?;
+        self.site.ended(&key);
         self.state().stored = false;
         Ok(())
     }

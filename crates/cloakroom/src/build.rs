@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_auth::SetupError;
 use cloakroom_auth::backends::BackendKind;
+use cloakroom_auth::{AtLimit, SessionLimit, SetupError};
 use cloakroom_cache::Cache;
 use cloakroom_core::cookies::{CookieSpec, LegacySalt, SameSite};
 use cloakroom_core::csrf::{FetchMetadata, Policy, PolicySettings, SecretStore};
@@ -122,6 +122,13 @@ pub(crate) fn engine(
         "signed_cookies" => AnyEngine::SignedCookies(SignedCookiesEngine::new(CookieCodec::new(keys), age)),
         _ => AnyEngine::Db(on_db()),
     })
+}
+
+pub(crate) fn session_limit(s: &Settings) -> SessionLimit {
+    let at_limit = if s.session_limit_action == "refuse" { AtLimit::Refuse } else { AtLimit::EndOldest };
+    let mut limit = SessionLimit::default();
+    (limit.most, limit.most_staff, limit.at_limit) = (s.session_limit, s.session_limit_staff, at_limit);
+    limit
 }
 
 pub(crate) fn reset_timeout(s: &Settings) -> Duration {

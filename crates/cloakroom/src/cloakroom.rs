@@ -11,7 +11,7 @@ use cloakroom_core::clock::{Clock, FrozenClock, SystemClock};
 use cloakroom_core::random::{OsRandom, Random};
 use cloakroom_core::secret::SecretKeys;
 use cloakroom_db::{Database, DatabaseUrl, Options, migrations};
-use cloakroom_sessions::Sessions;
+use cloakroom_sessions::{SessionIndex, Sessions};
 use cloakroom_web::{CloakroomLayer, WebConfig};
 use tokio::net::TcpListener;
 
@@ -102,6 +102,7 @@ impl Cloakroom {
 
     /// Waits for writes that are under way and closes the database.
     pub async fn close(&self) {
+        self.0.sessions.flush_index().await;
         self.0.db.close().await;
     }
 
@@ -247,6 +248,7 @@ impl CloakroomBuilder {
         let counters = build::counters(&settings, &cache);
         let engine = build::engine(&settings, &keys, &db, cache)?;
         let sessions = Sessions::new(engine, session_config, Arc::clone(&clock), Arc::clone(&random));
+        let sessions = sessions.with_index(SessionIndex::new(db.clone(), &keys));
         let auth = Auth::builder(db.clone(), keys.clone())
             .with_hashers(hashers)
             .with_validators(validators)
@@ -255,7 +257,8 @@ impl CloakroomBuilder {
             .with_random(Arc::clone(&random))
             .with_reset_timeout(build::reset_timeout(&settings))
             .with_throttle_limits(settings.throttle)
-            .with_throttle_store(counters);
+            .with_throttle_store(counters)
+            .with_session_limit(build::session_limit(&settings));
         let auth = match self.auth {
             Some(configure) => configure(auth),
             None => auth,

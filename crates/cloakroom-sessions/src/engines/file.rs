@@ -71,6 +71,13 @@ impl FileEngine {
     }
 }
 
+impl FileEngine {
+    /// The keys of all files, those of expired sessions included.
+    pub(crate) async fn keys(&self) -> Result<Vec<SessionKey>, EngineError> {
+        self.blocking(|folder| folder.keys()).await
+    }
+}
+
 impl Engine for FileEngine {
     async fn load(&self, key: &SessionKey, now: Timestamp) -> Result<Loaded, EngineError> {
         let key = key.clone();
@@ -270,12 +277,7 @@ impl Folder {
 
     fn clear_expired(&self, now: Timestamp) -> Result<u64, EngineError> {
         let mut cleared = 0;
-        for entry in fs::read_dir(&self.path).map_err(failed("listed"))? {
-            let name = entry.map_err(failed("listed"))?.file_name();
-            let Some(key) = name.to_str().and_then(|n| n.strip_prefix(&self.prefix)).filter(|k| is_file_key(k)) else {
-                continue;
-            };
-            let Some(key) = SessionKey::parse(key) else { continue };
+        for key in self.keys()? {
             match self.load(&key, now) {
                 Ok(Loaded::Renew) => cleared += 1,
                 Ok(_) => {}
@@ -285,6 +287,16 @@ impl Folder {
             }
         }
         Ok(cleared)
+    }
+
+    fn keys(&self) -> Result<Vec<SessionKey>, EngineError> {
+        let mut keys = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(failed("listed"))? {
+            let name = entry.map_err(failed("listed"))?.file_name();
+            let key = name.to_str().and_then(|n| n.strip_prefix(&self.prefix)).filter(|k| is_file_key(k));
+            keys.extend(key.and_then(SessionKey::parse));
+        }
+        Ok(keys)
     }
 
     /// The text of a file and its time of change; `None` if there is none. What is no ASCII cannot verify anyway.

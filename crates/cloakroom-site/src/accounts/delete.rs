@@ -16,7 +16,7 @@ pub(super) async fn view(pages: Arc<Pages>, request: Request, user: User) -> Ans
         }
         Asked::Submit => {
             request.ctx.auth().logout().await?;
-            request.ctx.auth_service().delete_user(&user).await?;
+            request.ctx.auth_service().delete_account(request.ctx.sessions(), &user).await?;
             Ok(redirect(&request.ctx.config().urls.login_url))
         }
     }

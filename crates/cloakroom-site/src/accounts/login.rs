@@ -59,10 +59,13 @@ pub(crate) async fn sign_in(request: &Request) -> Result<SignIn, PageError> {
     let mut form = AuthenticationForm::bind(|name| request.field(name));
     if let Some((username, password)) = form.credentials() {
         match auth.authenticate(Credentials::password(username, password.to_owned())).await? {
-            Authenticated::Yes(user) if user.is_active => {
-                auth.login(&user).await?;
-                return Ok(SignIn::Done(Arc::clone(user.user())));
-            }
+            Authenticated::Yes(user) if user.is_active => match auth.login(&user).await {
+                Err(GuardRejection::TooManySessions) => form.refuse_session_limit(),
+                done => {
+                    done?;
+                    return Ok(SignIn::Done(Arc::clone(user.user())));
+                }
+            },
             // Only AllowAllUsersModelBackend lets closed accounts get this far (A61).
             Authenticated::Yes(_) => form.refuse_inactive(),
             Authenticated::No(_) => form.refuse_login(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::response::Response;
+use cloakroom_auth::events::EndedBy;
 use cloakroom_auth::{OwnSession, WhichSession};
 use cloakroom_core::models;
 use cloakroom_web::{Ctx, GuardRejection, User, redirect};
@@ -29,28 +30,39 @@ pub(super) async fn revoke(pages: Arc<Pages>, request: Request, user: User) -> A
     let wanted = request.form.get("id").unwrap_or_default();
     let rows = own(&request.ctx, &user).await?;
     if wanted == "others" {
-        for row in rows.iter().filter(|row| row.which == WhichSession::Other) {
-            request.ctx.sessions().end(&row.key).await?;
-        }
+        end_others(&request.ctx, &user, &rows).await?;
         return Ok(redirect(&pages.urls.sessions));
     }
     let Some(row) = rows.iter().find(|row| row.public_id() == wanted) else {
         return Err(GuardRejection::NotFound.into());
     };
-    end(&pages, &request, row).await
+    end(&pages, &request, &user, row).await
 }
 
-async fn end(pages: &Pages, request: &Request, row: &OwnSession) -> Result<Response, PageError> {
+async fn end(pages: &Pages, request: &Request, user: &User, row: &OwnSession) -> Result<Response, PageError> {
     match row.which {
         WhichSession::Current => {
             request.ctx.auth().logout().await?;
             Ok(redirect(&request.ctx.config().urls.login_url))
         }
         WhichSession::Other => {
-            request.ctx.sessions().end(&row.key).await?;
+            end_one(&request.ctx, user, row).await?;
             Ok(redirect(&pages.urls.sessions))
         }
     }
+}
+
+/// Ends a session of the user's that is not the request's.
+pub(crate) async fn end_one(ctx: &Ctx, user: &models::User, row: &OwnSession) -> Result<(), PageError> {
+    Ok(ctx.auth_service().end_session(ctx.sessions(), &row.key, Some(&user.id), EndedBy::Owner).await?)
+}
+
+/// Ends those of the sessions that are not the request's.
+pub(crate) async fn end_others(ctx: &Ctx, user: &models::User, rows: &[OwnSession]) -> Result<(), PageError> {
+    for row in rows.iter().filter(|row| row.which == WhichSession::Other) {
+        end_one(ctx, user, row).await?;
+    }
+    Ok(())
 }
 
 /// The sessions of a user, their own first.

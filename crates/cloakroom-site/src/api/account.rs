@@ -65,6 +65,6 @@ async fn patch(call: Call) -> Answer {
 async fn delete(call: Call) -> Answer {
     let user = call.user()?;
     call.ctx.auth().logout().await?;
-    call.ctx.auth_service().delete_user(user).await?;
+    call.ctx.auth_service().delete_account(call.ctx.sessions(), user).await?;
     Ok(nothing())
 }

@@ -9,15 +9,13 @@ use serde_json::{Value, json};
 use super::answer::{ApiError, nothing, ok};
 use super::door::{Answer, Call};
 use crate::accounts::pages::Pages;
-use crate::accounts::sessions::own;
+use crate::accounts::sessions::{end_one, end_others, own};
 
 /// `sessions/`: lists one's sessions, this one first; or ends all others.
 pub(super) async fn all(_: Arc<Pages>, call: Call) -> Answer {
     let rows = own(&call.ctx, call.user()?).await?;
     if *call.ctx.method() == Method::DELETE {
-        for row in rows.iter().filter(|row| row.which == WhichSession::Other) {
-            call.ctx.sessions().end(&row.key).await?;
-        }
+        end_others(&call.ctx, call.user()?, &rows).await?;
         return Ok(nothing());
     }
     let rows = rows.iter().map(|row| {
@@ -38,7 +36,7 @@ pub(super) async fn one(_: Arc<Pages>, call: Call) -> Answer {
     let row = rows.iter().find(|row| row.public_id() == id).ok_or(ApiError::NotFound)?;
     match row.which {
         WhichSession::Current => call.ctx.auth().logout().await?,
-        WhichSession::Other => call.ctx.sessions().end(&row.key).await?,
+        WhichSession::Other => end_one(&call.ctx, call.user()?, row).await?,
     }
     Ok(nothing())
 }

@@ -7,7 +7,7 @@ use axum::extract::{ConnectInfo, OriginalUri};
 use cloakroom_core::cookies::header_text as cookie_text;
 use cloakroom_core::hosts::{DisallowedHost, Forwarded, Host, HostFacts, Scheme};
 use cloakroom_core::urls::decode_path;
-use http::header::{COOKIE, HOST};
+use http::header::{COOKIE, HOST, USER_AGENT};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version};
 
@@ -33,6 +33,7 @@ pub(crate) struct Facts {
     pub(crate) host: Result<Host, DisallowedHost>,
     pub(crate) peer: Option<IpAddr>,
     pub(crate) client: Option<IpAddr>,
+    pub(crate) agent: Option<HeaderValue>,
     cookies: Cookies,
 }
 
@@ -62,6 +63,7 @@ impl Facts {
             host: with_host_facts(parts, config, scheme, |facts| config.hosts.host(facts, scheme)),
             peer,
             client,
+            agent: headers.get(USER_AGENT).cloned(),
             cookies: Cookies::read(headers),
         }
     }

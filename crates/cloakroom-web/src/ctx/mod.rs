@@ -12,6 +12,7 @@ use cloakroom_auth::Identity;
 use cloakroom_auth::permissions::PermissionSet;
 use cloakroom_core::cookies::ResponseCookies;
 use cloakroom_core::csrf::TokenState;
+use cloakroom_core::models::User;
 use cloakroom_sessions::LazySession;
 use http::request::Parts;
 
@@ -60,6 +61,8 @@ pub(crate) struct State {
     pub(crate) messages: Option<Box<MessageState>>,
     /// The nonce of the answer's policy; `None` until somebody asks for it.
     pub(crate) csp_nonce: Option<Arc<str>>,
+    /// Who signed in during this request.
+    pub(crate) logged_in: Option<Arc<User>>,
     /// The cookies that the answer will set.
     pub(crate) cookies: ResponseCookies,
     /// Whether the answer depends on cookies.

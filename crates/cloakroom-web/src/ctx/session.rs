@@ -2,7 +2,7 @@
 
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::reason::Anonymous;
-use cloakroom_sessions::{LazySession, SavePolicy, Session, SessionError};
+use cloakroom_sessions::{LazySession, SavePolicy, Session, SessionError, Usage, Visitor};
 
 use super::Ctx;
 
@@ -30,6 +30,17 @@ impl Ctx {
     pub fn reason(&self) -> Option<Anonymous> {
         let identity = self.0.identity.try_lock().ok().and_then(|i| i.as_ref().map(|i| i.reason()));
         identity.unwrap_or_else(|| self.0.session.get().and_then(LazySession::reason))
+    }
+
+    /// Notes in the index of sessions that the request's user used theirs (D13).
+    pub(crate) fn note_use(&self, session: &LazySession, usage: Usage) {
+        let identity = self.0.identity.try_lock();
+        let Some(user) = identity.as_ref().ok().and_then(|identity| identity.as_ref()?.user()) else { return };
+        self.sessions().used(session, &user.id, usage, || {
+            let agent = self.facts().agent.as_ref();
+            let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
+            Visitor { address: self.client_address(), agent }
+        });
     }
 
     /// The session, if the answer may have something to do for it: save it, or send or delete its cookie.

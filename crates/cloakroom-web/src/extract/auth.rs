@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum_core::extract::FromRequestParts;
-use cloakroom_auth::{ActiveUser, Authenticated, BackendChoice, Credentials, Identity, LoggedIn};
+use cloakroom_auth::{ActiveUser, Authenticated, BackendChoice, Credentials, Identity, LoggedIn, Room};
 use cloakroom_core::models;
 use cloakroom_core::reason::Anonymous;
 use http::request::Parts;
@@ -53,9 +53,10 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// A store failed.
+    /// A store failed; [`GuardRejection::TooManySessions`] (S20).
     pub async fn login(&self, user: &ActiveUser) -> Result<(), GuardRejection> {
         let session = self.0.session().await?;
+        self.look_for_room(user.user()).await?;
         let logged_in = self.0.auth_service().login(&session, user).await?;
         self.logged_in(&logged_in).await
     }
@@ -64,13 +65,14 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// A store failed; several back ends are configured and none was chosen (A65).
+    /// A store failed; several back ends are configured and none was chosen (A65); [`GuardRejection::TooManySessions`].
     pub async fn login_without_proof(
         &self,
         user: &Arc<models::User>,
         backend: BackendChoice<'_>,
     ) -> Result<(), GuardRejection> {
         let session = self.0.session().await?;
+        self.look_for_room(user).await?;
         let logged_in = self.0.auth_service().login_without_proof(&session, user, backend).await?;
         self.logged_in(&logged_in).await
     }
@@ -109,8 +111,17 @@ impl Auth {
         &self.0
     }
 
+    async fn look_for_room(&self, user: &models::User) -> Result<(), GuardRejection> {
+        let key = self.0.lazy_session().key();
+        match self.0.auth_service().room_for_session(self.0.sessions(), user, key.as_ref()).await? {
+            Room::Yes => Ok(()),
+            Room::No => Err(GuardRejection::TooManySessions),
+        }
+    }
+
     async fn logged_in(&self, logged_in: &LoggedIn) -> Result<(), GuardRejection> {
         let identity = Identity::User(Arc::clone(logged_in.user()), Arc::clone(logged_in.backend()));
+        self.0.state().logged_in = Some(Arc::clone(logged_in.user()));
         self.0.set_identity(identity).await;
         self.0.csrf().await?.rotate();
         Ok(())

@@ -55,6 +55,11 @@ impl AuthenticationForm {
         self.0.add_error(NON_FIELD, FormError::of("invalid_login"));
     }
 
+    /// Says that the user has as many sessions as they may (S20).
+    pub fn refuse_session_limit(&mut self) {
+        self.0.add_error(NON_FIELD, FormError::of("session_limit"));
+    }
+
     /// Says that the account is closed: only a back end that lets closed accounts authenticate leads here (A63).
     pub fn refuse_inactive(&mut self) {
         self.0.add_error(NON_FIELD, FormError::of("inactive"));

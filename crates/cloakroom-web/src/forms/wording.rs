@@ -16,6 +16,7 @@ pub fn wording(code: &str) -> &'static str {
             "That username and password do not belong together. Check both; capital and small letters may differ."
         }
         "inactive" => "This account has been closed.",
+        "session_limit" => "You are signed in at as many places as you may be. Log out at one of them and try again.",
         "throttled" => {
             "That was tried too often. Please wait a little and try again, or choose a new password by mail."
         }

@@ -31,6 +31,10 @@ pub enum GuardRejection {
     /// Whoever is signed in may not pass, at a program's door: 403 with JSON (D11).
     #[error("permission denied")]
     ApiForbidden,
+    /// Whoever signs in has as many sessions as they may, and log-ins beyond are refused: 403 (S20). A log-in page says so in
+    /// its form instead.
+    #[error("too many sessions")]
+    TooManySessions,
     /// There is no such thing, although the address is one: 404, as Django's `Http404`.
     #[error("not found")]
     NotFound,
@@ -82,7 +86,7 @@ impl IntoResponse for GuardRejection {
             Self::Anonymous { location } => return respond::redirect(&location),
             Self::ApiAnonymous => return json(r#"{"detail":"Authentication credentials were not provided."}"#),
             Self::ApiForbidden => return json(r#"{"detail":"You do not have permission to perform this action."}"#),
-            Self::Forbidden => pages::error(StatusCode::FORBIDDEN),
+            Self::Forbidden | Self::TooManySessions => pages::error(StatusCode::FORBIDDEN),
             Self::NotFound => pages::error(StatusCode::NOT_FOUND),
             Self::Throttled(throttled) => pages::too_many_requests(throttled),
             Self::Unavailable(e) => error::auth(&e),

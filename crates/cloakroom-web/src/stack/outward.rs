@@ -1,10 +1,11 @@
 //! The way out: frames, messages, CSRF cookie, session, cookies, security headers, in this order (M16, S68).
 
 use axum_core::response::Response;
+use cloakroom_auth::AuthError;
 use cloakroom_core::csrf::SecretStore;
 use cloakroom_core::headers::{SecurityFacts, SecurityHeaders, XFrame, patch_vary};
 use cloakroom_core::hosts::Scheme;
-use cloakroom_sessions::{LazySession, SessionError, Vary};
+use cloakroom_sessions::{LazySession, SessionError, Usage, Vary};
 use http::header::{SET_COOKIE, VARY, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -116,7 +117,10 @@ pub(super) async fn finish(ctx: &Ctx, route: Route, by: Step, mut response: Resp
     }
     let Some(session) = ctx.session_to_finish() else { return response };
     match finish_session(ctx, session, response.status()).await {
-        Ok(Ok(())) => response,
+        Ok(Ok(())) => match keep_to_limit(ctx, session).await {
+            Ok(()) => response,
+            Err(e) => without_cookies(ctx, error::auth(&e)),
+        },
         Ok(Err(e)) => without_cookies(ctx, error::cookie(e)),
         Err(e) => {
             response = error::session(&e);
@@ -162,7 +166,17 @@ async fn finish_session(ctx: &Ctx, session: &LazySession, status: StatusCode) ->
     if finish.vary == Vary::Cookie {
         ctx.vary_on_cookie();
     }
+    ctx.note_use(session, if finish.set_cookie.is_some() { Usage::Saved } else { Usage::Read });
     Ok(finish.set_cookie.map_or(Ok(()), |cookie| ctx.add_cookie(&cookie)))
+}
+
+/// After a log-in, ends what is beyond the user's limit of sessions: now that this one is stored, it counts (S20).
+async fn keep_to_limit(ctx: &Ctx, session: &LazySession) -> Result<(), AuthError> {
+    let (user, key) = (ctx.state().logged_in.take(), session.key());
+    if let (Some(user), Some(key)) = (user, key) {
+        ctx.auth_service().enforce_session_limit(ctx.sessions(), &user, &key).await?;
+    }
+    Ok(())
 }
 
 /// Unless no route is checked and nobody asked for a token.

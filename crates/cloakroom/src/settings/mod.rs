@@ -127,6 +127,13 @@ pub struct Settings {
     pub session_engine: String,
     pub session_expire_at_browser_close: bool,
     pub session_file_path: Option<String>,
+    /// How many sessions a user may have at once; `None` is no limit. Not Django's.
+    pub session_limit: Option<u32>,
+    /// What a log-in beyond the limit does: `end-oldest` ends the session that began first, `refuse` is refused. Not
+    /// Django's.
+    pub session_limit_action: String,
+    /// The limit for staff and superusers, in place of `session_limit`. Not Django's.
+    pub session_limit_staff: Option<u32>,
     pub session_save_every_request: bool,
     /// The short name: `json` or `pickle`.
     pub session_serializer: String,

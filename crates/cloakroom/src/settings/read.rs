@@ -124,6 +124,9 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         session_engine: r.choice("SESSION_ENGINE", "db", &ENGINES)?,
         session_expire_at_browser_close: r.bool("SESSION_EXPIRE_AT_BROWSER_CLOSE", false)?,
         session_file_path: r.optional_text("SESSION_FILE_PATH", None)?,
+        session_limit: r.session_limit("SESSION_LIMIT")?,
+        session_limit_action: r.limit_action("SESSION_LIMIT_ACTION")?,
+        session_limit_staff: r.session_limit("SESSION_LIMIT_STAFF")?,
         session_save_every_request: r.bool("SESSION_SAVE_EVERY_REQUEST", false)?,
         session_serializer: r.choice("SESSION_SERIALIZER", "json", &SERIALIZERS)?,
         signed_cookie_legacy_salt_fallback: r.bool("SIGNED_COOKIE_LEGACY_SALT_FALLBACK", false)?,
@@ -137,6 +140,14 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         accounts_prefix,
     };
     r.unsupported("CSRF_FAILURE_VIEW", "django.views.csrf.csrf_failure")?;
+    let limited = settings.session_limit.or(settings.session_limit_staff).is_some();
+    if limited && settings.session_engine == "signed_cookies" {
+        return Err(SettingsError::Conflict(
+            "SESSION_LIMIT cannot be kept with SESSION_ENGINE = signed_cookies, whose sessions nobody counts; use another \
+             engine, such as db"
+                .into(),
+        ));
+    }
     if settings.email_use_tls && settings.email_use_ssl {
         return Err(SettingsError::Conflict(
             "EMAIL_USE_TLS and EMAIL_USE_SSL are both true; set the one that the mail server speaks".into(),
@@ -207,6 +218,21 @@ impl Reader<'_> {
             *limit = self.limit(name, *limit)?;
         }
         Ok(if self.bool("THROTTLE", true)? { limits } else { ThrottleLimits::none() })
+    }
+
+    /// At least one, as with none nobody could sign in.
+    fn session_limit(&self, name: &str) -> Result<Option<u32>, SettingsError> {
+        let given = self.optional_int(name, None)?;
+        let limit =
+            |n| u32::try_from(n).ok().filter(|n| *n > 0).ok_or_else(|| self.invalid(name, "1 or more, or null"));
+        given.map(limit).transpose()
+    }
+
+    fn limit_action(&self, name: &str) -> Result<String, SettingsError> {
+        match self.text(name, "end-oldest")? {
+            action if action == "end-oldest" || action == "refuse" => Ok(action),
+            _ => Err(self.invalid(name, "end-oldest or refuse")),
+        }
     }
 
     fn port(&self, name: &str, default: u16) -> Result<u16, SettingsError> {
