@@ -14,6 +14,7 @@ use cloakroom_core::clock::Timestamp;
 use crate::database::{Backend, Database};
 use crate::error::DbError;
 use crate::migrations::{Migration, OWN_APP};
+use crate::mysql;
 use crate::options::Durability;
 use crate::sqlite;
 
@@ -109,7 +110,8 @@ pub enum End {
 pub async fn apply(db: &Database, notes: Vec<Note>) -> Result<(), DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.write(Durability::Normal, move |c| sqlite::session_index::apply(c, &notes)).await,
-        Backend::Postgres(_) | Backend::MySql(_) => Err(no_table()),
+        Backend::Postgres(_) => Err(no_table()),
+        Backend::MySql(m) => mysql::session_index::apply(m, &notes).await,
     }
 }
 
@@ -121,7 +123,8 @@ pub async fn apply(db: &Database, notes: Vec<Note>) -> Result<(), DbError> {
 pub async fn for_user(db: &Database, user_id: &str) -> Result<Vec<Entry>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::session_index::for_user(c, user_id)).await,
-        Backend::Postgres(_) | Backend::MySql(_) => Err(no_table()),
+        Backend::Postgres(_) => Err(no_table()),
+        Backend::MySql(m) => mysql::session_index::for_user(m, user_id).await,
     }
 }
 
@@ -133,7 +136,8 @@ pub async fn for_user(db: &Database, user_id: &str) -> Result<Vec<Entry>, DbErro
 pub async fn find(db: &Database, handle: &str) -> Result<Option<Entry>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::session_index::find(c, handle)).await,
-        Backend::Postgres(_) | Backend::MySql(_) => Err(no_table()),
+        Backend::Postgres(_) => Err(no_table()),
+        Backend::MySql(m) => mysql::session_index::find(m, handle).await,
     }
 }
 
@@ -145,7 +149,8 @@ pub async fn find(db: &Database, handle: &str) -> Result<Option<Entry>, DbError>
 pub async fn known(db: &Database, handles: &[String]) -> Result<HashSet<String>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::session_index::known(c, handles)).await,
-        Backend::Postgres(_) | Backend::MySql(_) => Err(no_table()),
+        Backend::Postgres(_) => Err(no_table()),
+        Backend::MySql(m) => mysql::session_index::known(m, handles).await,
     }
 }
 
@@ -157,7 +162,8 @@ pub async fn known(db: &Database, handles: &[String]) -> Result<HashSet<String>,
 pub async fn latest(db: &Database, limit: u32) -> Result<Vec<Entry>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::session_index::latest(c, limit)).await,
-        Backend::Postgres(_) | Backend::MySql(_) => Err(no_table()),
+        Backend::Postgres(_) => Err(no_table()),
+        Backend::MySql(m) => mysql::session_index::latest(m, limit).await,
     }
 }
 
@@ -170,7 +176,8 @@ pub async fn latest(db: &Database, limit: u32) -> Result<Vec<Entry>, DbError> {
 pub async fn page(db: &Database, after: &str, limit: u32) -> Result<Vec<Entry>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::session_index::page(c, after, limit)).await,
-        Backend::Postgres(_) | Backend::MySql(_) => Err(no_table()),
+        Backend::Postgres(_) => Err(no_table()),
+        Backend::MySql(m) => mysql::session_index::page(m, after, limit).await,
     }
 }
 
@@ -182,7 +189,8 @@ pub async fn page(db: &Database, after: &str, limit: u32) -> Result<Vec<Entry>, 
 pub async fn expired(db: &Database, now: Timestamp, limit: u32) -> Result<Vec<Entry>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::session_index::expired(c, now, limit)).await,
-        Backend::Postgres(_) | Backend::MySql(_) => Err(no_table()),
+        Backend::Postgres(_) => Err(no_table()),
+        Backend::MySql(m) => mysql::session_index::expired(m, now, limit).await,
     }
 }
 
@@ -194,7 +202,8 @@ pub async fn expired(db: &Database, now: Timestamp, limit: u32) -> Result<Vec<En
 pub async fn is_filled(db: &Database) -> Result<bool, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(sqlite::session_index::is_filled).await,
-        Backend::Postgres(_) | Backend::MySql(_) => Ok(false),
+        Backend::Postgres(_) => Ok(false),
+        Backend::MySql(m) => mysql::session_index::is_filled(m).await,
     }
 }
 
@@ -206,7 +215,8 @@ pub async fn is_filled(db: &Database) -> Result<bool, DbError> {
 pub async fn mark_filled(db: &Database, now: Timestamp) -> Result<(), DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.write(Durability::Normal, move |c| sqlite::session_index::mark_filled(c, now)).await,
-        Backend::Postgres(_) | Backend::MySql(_) => Err(no_table()),
+        Backend::Postgres(_) => Err(no_table()),
+        Backend::MySql(m) => mysql::session_index::mark_filled(m, now).await,
     }
 }
 

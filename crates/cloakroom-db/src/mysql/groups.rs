@@ -2,35 +2,64 @@
 
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::Group;
+use mysql_async::Row;
 
 use super::MySql;
-use crate::error::DbError;
+use super::fault::Fault;
+use super::rows::{self, Place};
+use super::sql::{group, user};
+use crate::error::{DbError, Table};
 use crate::groups::{Created, Joined};
+use crate::network::Deadline;
 
 pub(crate) async fn all(db: &MySql) -> Result<Vec<Group>, DbError> {
-    todo!()
+    db.all(group::ALL, (), read).await
 }
 
 pub(crate) async fn by_name(db: &MySql, name: &str) -> Result<Option<Group>, DbError> {
-    todo!()
+    db.first(group::BY_NAME, (name,), read).await
 }
 
 pub(crate) async fn of_user(db: &MySql, user: &UserId) -> Result<Vec<Group>, DbError> {
-    todo!()
+    db.all(group::OF_USER, (rows::id(user),), read).await
 }
 
 pub(crate) async fn create(db: &MySql, name: &str) -> Result<Created, DbError> {
-    todo!()
+    let deadline = Deadline::after(db.deadline);
+    match db.try_execute(deadline, group::CREATE, (name,)).await {
+        Ok(done) => Ok(Created::Yes(Group::new(done.key.unwrap_or_default(), name))),
+        Err(fault) if fault.is_duplicate_of("name") => Ok(Created::NameTaken),
+        Err(fault) => db.name(deadline, Err(fault)),
+    }
 }
 
 pub(crate) async fn delete(db: &MySql, group: i64) -> Result<bool, DbError> {
-    todo!()
+    transaction!(db, |call| {
+        call.execute(group::DELETE_MEMBERS, (group,)).await?;
+        call.execute(group::DELETE_PERMISSIONS, (group,)).await?;
+        Ok(call.execute(group::DELETE, (group,)).await?.rows > 0)
+    })
 }
 
 pub(crate) async fn add_user(db: &MySql, group: i64, user: &UserId) -> Result<Joined, DbError> {
-    todo!()
+    // Asked first: an insert that is refused would use up a key.
+    if !db.any(group::EXISTS, (group,)).await? || !db.any(user::EXISTS, (rows::id(user),)).await? {
+        return Ok(Joined::Unknown);
+    }
+    let deadline = Deadline::after(db.deadline);
+    match db.try_execute(deadline, group::ADD_USER, (rows::id(user), group)).await {
+        Ok(_) => Ok(Joined::Yes),
+        Err(fault) if fault.is_duplicate_of("user_id") => Ok(Joined::Already),
+        Err(fault) if fault.is_without_parent() => Ok(Joined::Unknown),
+        Err(fault) => db.name(deadline, Err(fault)),
+    }
 }
 
 pub(crate) async fn remove_user(db: &MySql, group: i64, user: &UserId) -> Result<bool, DbError> {
-    todo!()
+    Ok(db.execute(group::REMOVE_USER, (rows::id(user), group)).await?.rows > 0)
+}
+
+fn read(row: &Row) -> Result<Group, Fault> {
+    let place = Place::of(Table::AuthGroup);
+    Ok(Group::new(place.int(row, 0, "id")?, place.text(row, 1, "name")?))
 }
