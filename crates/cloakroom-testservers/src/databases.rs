@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -190,7 +191,8 @@ impl Server {
     }
 
     fn run(&self, database: &str, sql: &str) -> String {
-        self.try_run(database, sql).unwrap_or_else(|said| panic!("{sql}: {said}"))
+        self.try_run(database, sql)
+            .unwrap_or_else(|said| panic!("{said}\n{}", sql.chars().take(2_000).collect::<String>()))
     }
 
     fn try_run(&self, database: &str, sql: &str) -> Result<String, String> {
@@ -199,18 +201,26 @@ impl Server {
             Kind::Postgres => {
                 let mut psql = Command::new("psql");
                 psql.args(["-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", &ip, "-p", &port]);
-                psql.args(["-U", &self.user, "-d", database, "-c", sql]).env("PGPASSWORD", &self.password);
+                psql.args(["-U", &self.user, "-d", database, "-f", "-"]).env("PGPASSWORD", &self.password);
                 psql
             }
             Kind::Mysql => {
                 let mut mariadb = Command::new("mariadb");
                 mariadb.args(["--no-defaults", "--batch", "--skip-column-names", "--default-character-set=utf8mb4"]);
-                mariadb.args(["-h", &ip, "-P", &port, "-u", &self.user, "-D", database, "-e", sql]);
+                mariadb.args(["-h", &ip, "-P", &port, "-u", &self.user, "-D", database]);
                 mariadb.env("MYSQL_PWD", &self.password);
                 mariadb
             }
         };
-        match command.stdin(Stdio::null()).output() {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut client = command.spawn().map_err(|e| format!("{command:?}: {e}"))?;
+        let mut input = client.stdin.take().ok_or("the client has no input")?;
+        // The client may answer before it has read all.
+        let output = std::thread::scope(|scope| {
+            scope.spawn(move || input.write_all(sql.as_bytes()));
+            client.wait_with_output()
+        });
+        match output {
             Ok(output) if output.status.success() => {
                 let text = String::from_utf8_lossy(&output.stdout);
                 Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
