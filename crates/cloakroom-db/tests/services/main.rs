@@ -6,4 +6,5 @@
 #[path = "../suite/mod.rs"]
 mod suite;
 
+mod mysql;
 mod postgres;
