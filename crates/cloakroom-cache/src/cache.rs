@@ -1,8 +1,10 @@
 //! The door: [`Cache`] over whichever store the settings chose.
 
 use cloakroom_core::clock::Timestamp;
+use cloakroom_core::codec::pickle::PickleWriteError;
 
-use crate::{CacheValue, KeyForm, MemoryCache};
+use crate::redis::{RedisCache, Unreachable};
+use crate::{CacheUrl, CacheValue, KeyForm, MemoryCache, Stamp};
 
 /// A cache as the setting `CACHES` names one: a store, and the form of its keys.
 ///
@@ -13,8 +15,8 @@ use crate::{CacheValue, KeyForm, MemoryCache};
 /// # futures(async {
 /// let cache = Cache::memory();
 /// let now = Timestamp::from_secs(1_000);
-/// assert_eq!(cache.add("k", CacheValue::Int(1), Timeout::After(60.0), now).await.unwrap(), Added::Yes);
-/// assert_eq!(cache.add("k", CacheValue::Int(2), Timeout::After(60.0), now).await.unwrap(), Added::Taken);
+/// assert!(matches!(cache.add("k", CacheValue::Int(1), Timeout::After(60.0), now).await.unwrap(), Added::Yes(_)));
+/// assert!(matches!(cache.add("k", CacheValue::Int(2), Timeout::After(60.0), now).await.unwrap(), Added::Taken));
 /// assert_eq!(cache.get("k", now.plus_secs(59)).await.unwrap(), Some(CacheValue::Int(1)));
 /// assert_eq!(cache.get("k", now.plus_secs(60)).await.unwrap(), None);
 /// # });
@@ -32,6 +34,7 @@ pub struct Cache {
 #[derive(Debug)]
 enum Store {
     Memory(MemoryCache),
+    Redis(RedisCache),
 }
 
 impl Cache {
@@ -47,14 +50,52 @@ impl Cache {
         Self { keys, store: Store::Memory(store) }
     }
 
+    /// The cache that a `CACHE_URL` names. Nothing is connected yet: [`check`](Self::check) does that.
+    #[must_use]
+    pub fn new(url: &CacheUrl) -> Self {
+        let store = match url.redis() {
+            None => Store::Memory(MemoryCache::default()),
+            Some(redis) => Store::Redis(RedisCache::new(redis.clone())),
+        };
+        Self { keys: url.keys().clone(), store }
+    }
+
+    /// Whether other processes see what is stored here, and store here too.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        !matches!(self.store, Store::Memory(_))
+    }
+
+    /// Asks the store whether it is there and does what will be asked of it.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Unreachable`] names host and port, in one line, without the password.
+    pub async fn check(&self) -> Result<(), CacheError> {
+        match &self.store {
+            Store::Memory(_) => Ok(()),
+            Store::Redis(r) => r.check().await.map_err(CacheError::Unreachable),
+        }
+    }
+
     /// The value under `key`, unless it is absent or its time is up at `now`.
     ///
     /// # Errors
     ///
     /// When the store cannot be asked. "Not there" is `None`, never an error.
     pub async fn get(&self, key: &str, now: Timestamp) -> Result<Option<CacheValue>, CacheError> {
+        Ok(self.get_stamped(key, now).await?.map(|found| found.value))
+    }
+
+    /// As [`get`](Self::get), with what [`replace_if`](Self::replace_if) compares by.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked.
+    pub async fn get_stamped(&self, key: &str, now: Timestamp) -> Result<Option<Stamped>, CacheError> {
         match &self.store {
-            Store::Memory(m) => Ok(m.get(&self.keys.full(key), now)),
+            Store::Memory(m) => Ok(m.get(&self.keys.full(key), now).map(Stamped::in_memory)),
+            Store::Redis(r) => r.get(&self.keys.full(key)).await,
         }
     }
 
@@ -66,6 +107,7 @@ impl Cache {
     pub async fn has(&self, key: &str, now: Timestamp) -> Result<bool, CacheError> {
         match &self.store {
             Store::Memory(m) => Ok(m.get(&self.keys.full(key), now).is_some()),
+            Store::Redis(r) => r.has(&self.keys.full(key)).await,
         }
     }
 
@@ -73,19 +115,28 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// When the store cannot be asked.
-    pub async fn set(&self, key: &str, value: CacheValue, timeout: Timeout, now: Timestamp) -> Result<(), CacheError> {
+    /// When the store cannot be asked; then the value may be stored or not.
+    pub async fn set(
+        &self,
+        key: &str,
+        value: CacheValue,
+        timeout: Timeout,
+        now: Timestamp,
+    ) -> Result<Stamp, CacheError> {
         match &self.store {
-            Store::Memory(m) => m.set(&self.keys.full(key), value, timeout.until(now), now),
+            Store::Memory(m) => {
+                m.set(&self.keys.full(key), value.clone(), timeout.until(now), now);
+                Ok(Stamp::value(value))
+            }
+            Store::Redis(r) => r.set(&self.keys.full(key), &value, timeout).await,
         }
-        Ok(())
     }
 
     /// Stores a value if none lives under `key`, in one step (F02).
     ///
     /// # Errors
     ///
-    /// When the store cannot be asked.
+    /// When the store cannot be asked; then the value may be stored or not.
     pub async fn add(
         &self,
         key: &str,
@@ -95,24 +146,44 @@ impl Cache {
     ) -> Result<Added, CacheError> {
         match &self.store {
             Store::Memory(m) => Ok(m.add(&self.keys.full(key), value, timeout.until(now), now)),
+            Store::Redis(r) => r.add(&self.keys.full(key), &value, timeout).await,
         }
     }
 
-    /// Stores a value if the one under `key` still equals `seen`, in one step (F02, D6).
+    /// Stores a value if the one under `key` still is the one `seen`, in one step (F02, D6).
     ///
     /// # Errors
     ///
-    /// When the store cannot be asked.
+    /// When the store cannot be asked; then the value may be stored or not.
     pub async fn replace_if(
         &self,
         key: &str,
-        seen: &CacheValue,
+        seen: &Stamp,
         value: CacheValue,
         timeout: Timeout,
         now: Timestamp,
     ) -> Result<Replaced, CacheError> {
         match &self.store {
             Store::Memory(m) => Ok(m.replace_if(&self.keys.full(key), seen, value, timeout.until(now), now)),
+            Store::Redis(r) => r.replace_if(&self.keys.full(key), seen, &value, timeout).await,
+        }
+    }
+
+    /// Gives the value under `key` another timeout if it still is the one `seen`, in one step; returns whether it was.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked; then the timeout may be set or not.
+    pub async fn touch_if(
+        &self,
+        key: &str,
+        seen: &Stamp,
+        timeout: Timeout,
+        now: Timestamp,
+    ) -> Result<bool, CacheError> {
+        match &self.store {
+            Store::Memory(m) => Ok(m.touch_if(&self.keys.full(key), seen, timeout.until(now), now)),
+            Store::Redis(r) => r.touch_if(&self.keys.full(key), seen, timeout).await,
         }
     }
 
@@ -120,12 +191,15 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// When the store cannot be asked.
+    /// When the store cannot be asked; then the value may be gone or not.
     pub async fn delete(&self, key: &str) -> Result<(), CacheError> {
         match &self.store {
-            Store::Memory(m) => m.delete(&self.keys.full(key)),
+            Store::Memory(m) => {
+                m.delete(&self.keys.full(key));
+                Ok(())
+            }
+            Store::Redis(r) => r.delete(&self.keys.full(key)).await,
         }
-        Ok(())
     }
 
     /// Drops what is expired at `now`; returns how many entries went. Stores that do so by themselves return 0.
@@ -136,6 +210,7 @@ impl Cache {
     pub async fn sweep(&self, now: Timestamp) -> Result<usize, CacheError> {
         match &self.store {
             Store::Memory(m) => Ok(m.sweep(now)),
+            Store::Redis(_) => Ok(0),
         }
     }
 }
@@ -143,7 +218,7 @@ impl Cache {
 /// How long a value stays (S22: the age of the session; Django's `timeout`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Timeout {
-    /// That many seconds. Zero and less are up at once.
+    /// That many seconds. Zero and less are up at once. A store that counts whole seconds drops the fraction.
     After(f64),
     /// For good, as far as the store's bounds allow.
     Never,
@@ -159,12 +234,27 @@ impl Timeout {
     }
 }
 
+/// What is under a key, and what to compare with when replacing it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stamped {
+    /// The value.
+    pub value: CacheValue,
+    /// What it looked like in the store.
+    pub stamp: Stamp,
+}
+
+impl Stamped {
+    pub(crate) fn in_memory(value: CacheValue) -> Self {
+        Self { stamp: Stamp::value(value.clone()), value }
+    }
+}
+
 /// What [`Cache::add`] did.
 #[must_use = "a taken key means that nothing was stored"]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Added {
-    /// The value is stored.
-    Yes,
+    /// The value is stored and looks like this.
+    Yes(Stamp),
     /// Another value lives under the key; nothing changed.
     Taken,
 }
@@ -173,10 +263,10 @@ pub enum Added {
 #[must_use = "only `Yes` means that the value was stored"]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Replaced {
-    /// The value is stored.
-    Yes,
+    /// The value is stored and looks like this.
+    Yes(Stamp),
     /// Another value came in between: this one. Nothing changed.
-    Differs(CacheValue),
+    Differs(Stamped),
     /// Nothing lives under the key; nothing changed.
     Gone,
 }
@@ -185,9 +275,23 @@ pub enum Replaced {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CacheError {
-    /// The store did not answer.
+    /// The store did not answer, or not in time, or not with what was asked for.
     #[error("the cache does not answer")]
     Unavailable(#[source] std::io::Error),
+    /// The store cannot be used as it is set up. Said at the start.
+    #[error(transparent)]
+    Unreachable(Unreachable),
+    /// The value has no stored form. Nothing was asked.
+    #[error("a value cannot be written for the cache")]
+    Encode(#[from] PickleWriteError),
+}
+
+impl CacheError {
+    /// Whether the store is at fault rather than the value.
+    #[must_use]
+    pub const fn is_unavailable(&self) -> bool {
+        !matches!(self, Self::Encode(_))
+    }
 }
 
 #[cfg(test)]

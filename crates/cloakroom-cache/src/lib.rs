@@ -1,19 +1,24 @@
 //! Django's cache: what `cache` and `cached_db` sessions, and counters, are kept in.
 //!
-//! [`Cache`] is the door; behind it is [`MemoryCache`], bounded and shared by all tasks of this process. Every answer
-//! that a caller decides on is atomic: [`Cache::add`], [`Cache::replace_if`].
+//! [`Cache`] is the door; behind it is [`MemoryCache`], bounded and shared by all tasks of this process, or a Valkey or
+//! Redis (one server, sentinels, a cluster) that other processes share, a Django among them. [`CacheUrl`] says which.
+//! Every answer that a caller decides on is atomic: [`Cache::add`], [`Cache::replace_if`].
 //!
-//! - Nothing here reads the clock: `now` is a parameter.
+//! - Nothing here reads the clock: `now` is a parameter. Redis counts by its own clock.
 //! - Nothing here knows sessions or the database.
 
 mod cache;
 mod keys;
 mod memory;
+mod redis;
+mod url;
 mod value;
 
 pub use self::{
-    cache::{Added, Cache, CacheError, Replaced, Timeout},
+    cache::{Added, Cache, CacheError, Replaced, Stamped, Timeout},
     keys::KeyForm,
     memory::{Bounds, MemoryCache},
-    value::CacheValue,
+    redis::Unreachable,
+    url::{CacheUrl, CacheUrlError},
+    value::{CacheValue, Stamp, Unreadable},
 };

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloakroom_core::clock::Timestamp;
 
-use crate::{Added, CacheValue, Replaced};
+use crate::{Added, CacheValue, Replaced, Stamp, Stamped};
 
 const SHARDS: usize = 16;
 
@@ -100,15 +100,15 @@ impl MemoryCache {
         if shard.live(key, now).is_some() {
             return Added::Taken;
         }
-        shard.put(key, value, until, now);
+        shard.put(key, value.clone(), until, now);
         self.shrink(&mut shard, now);
-        Added::Yes
+        Added::Yes(Stamp::value(value))
     }
 
     pub(crate) fn replace_if(
         &self,
         key: &str,
-        seen: &CacheValue,
+        seen: &Stamp,
         value: CacheValue,
         until: Timestamp,
         now: Timestamp,
@@ -116,12 +116,23 @@ impl MemoryCache {
         let mut shard = self.shard(key);
         match shard.live(key, now) {
             None => Replaced::Gone,
-            Some(entry) if entry.value != *seen => Replaced::Differs(entry.value.clone()),
+            Some(entry) if !seen.is_of(&entry.value) => Replaced::Differs(Stamped::in_memory(entry.value.clone())),
             Some(_) => {
-                shard.put(key, value, until, now);
+                shard.put(key, value.clone(), until, now);
                 self.shrink(&mut shard, now);
-                Replaced::Yes
+                Replaced::Yes(Stamp::value(value))
             }
+        }
+    }
+
+    pub(crate) fn touch_if(&self, key: &str, seen: &Stamp, until: Timestamp, now: Timestamp) -> bool {
+        let mut shard = self.shard(key);
+        match shard.live(key, now) {
+            Some(entry) if seen.is_of(&entry.value) => {
+                entry.until = until;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -249,13 +260,15 @@ mod tests {
     #[test]
     fn replace_if_tells_what_came_in_between() {
         let cache = MemoryCache::default();
+        let int = |n| Stamp::value(CacheValue::Int(n));
         cache.set("k", CacheValue::Int(1), LATER, NOW);
-        assert_eq!(cache.replace_if("k", &CacheValue::Int(1), CacheValue::Int(2), LATER, NOW), Replaced::Yes);
-        let late = cache.replace_if("k", &CacheValue::Int(1), CacheValue::Int(9), LATER, NOW);
-        assert_eq!(late, Replaced::Differs(CacheValue::Int(2)));
+        assert_eq!(cache.replace_if("k", &int(1), CacheValue::Int(2), LATER, NOW), Replaced::Yes(int(2)));
+        let late = cache.replace_if("k", &int(1), CacheValue::Int(9), LATER, NOW);
+        assert_eq!(late, Replaced::Differs(Stamped::in_memory(CacheValue::Int(2))));
         cache.delete("k");
-        assert_eq!(cache.replace_if("k", &CacheValue::Int(2), CacheValue::Int(3), LATER, NOW), Replaced::Gone);
+        assert_eq!(cache.replace_if("k", &int(2), CacheValue::Int(3), LATER, NOW), Replaced::Gone);
         assert_eq!(cache.get("k", NOW), None);
+        assert!(!cache.touch_if("k", &int(2), LATER, NOW));
     }
 
     /// F02: of many tasks that add under one key, one wins.
@@ -265,7 +278,7 @@ mod tests {
         let wins: usize = std::thread::scope(|s| {
             let cache = &cache;
             let threads: Vec<_> = (0..8)
-                .map(|n| s.spawn(move || usize::from(cache.add("k", CacheValue::Int(n), LATER, NOW) == Added::Yes)))
+                .map(|n| s.spawn(move || usize::from(cache.add("k", CacheValue::Int(n), LATER, NOW) != Added::Taken)))
                 .collect();
             threads.into_iter().map(|t| t.join().unwrap()).sum()
         });

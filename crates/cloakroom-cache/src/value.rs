@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use cloakroom_core::codec::pickle::PickleError;
 use cloakroom_core::value::{Dict, Text, Value};
 
 /// A value in the cache. Cloning one copies no data.
@@ -15,6 +16,25 @@ pub enum CacheValue {
     Bytes(Arc<[u8]>),
     /// A number, to count with.
     Int(i64),
+    /// Any other plain data that Django put there.
+    Plain(Arc<Value>),
+    /// What is there cannot be read.
+    Unreadable(Unreadable),
+}
+
+/// Why a value in the cache cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unreadable {
+    /// Not even Django can.
+    #[error("it is no pickle: {0}")]
+    Corrupt(PickleError),
+    /// Django may be able to, but it is more than plain data.
+    #[error("it is more than plain data: {0}")]
+    Refused(PickleError),
+    /// A dictionary with keys that are no text.
+    #[error("it has a key that is no text")]
+    Keys,
 }
 
 impl CacheValue {
@@ -23,7 +43,8 @@ impl CacheValue {
         match self {
             Self::Dict(d) => dict_weight(d),
             Self::Bytes(b) => b.len(),
-            Self::Int(_) => 8,
+            Self::Int(_) | Self::Unreadable(_) => 8,
+            Self::Plain(value) => weight(value),
         }
     }
 }
@@ -35,8 +56,51 @@ impl PartialEq for CacheValue {
             (Self::Dict(a), Self::Dict(b)) => Arc::ptr_eq(a, b) || a.iter().eq(b.iter()),
             (Self::Bytes(a), Self::Bytes(b)) => a == b,
             (Self::Int(a), Self::Int(b)) => a == b,
+            (Self::Plain(a), Self::Plain(b)) => Arc::ptr_eq(a, b) || a == b,
+            (Self::Unreadable(a), Self::Unreadable(b)) => a == b,
             _ => false,
         }
+    }
+}
+
+/// What a value looked like in its store, to tell whether it is still the same.
+#[derive(Clone, PartialEq)]
+pub struct Stamp(Seen);
+
+#[derive(Clone, PartialEq)]
+enum Seen {
+    Value(CacheValue),
+    /// The stored bytes: Django writes other ones for the same value.
+    Bytes(Arc<[u8]>),
+}
+
+impl Stamp {
+    pub(crate) const fn value(value: CacheValue) -> Self {
+        Self(Seen::Value(value))
+    }
+
+    pub(crate) const fn bytes(bytes: Arc<[u8]>) -> Self {
+        Self(Seen::Bytes(bytes))
+    }
+
+    /// Whether this is the stamp of `value`. Stored bytes are none of a value in memory.
+    pub(crate) fn is_of(&self, value: &CacheValue) -> bool {
+        matches!(&self.0, Seen::Value(seen) if seen == value)
+    }
+
+    /// The stored bytes, where the store has such.
+    pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Seen::Bytes(bytes) => Some(bytes),
+            Seen::Value(_) => None,
+        }
+    }
+}
+
+/// Stored values never print.
+impl fmt::Debug for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stamp(***)")
     }
 }
 
@@ -47,6 +111,8 @@ impl fmt::Debug for CacheValue {
             Self::Dict(d) => write!(f, "Dict({} keys)", d.len()),
             Self::Bytes(b) => write!(f, "Bytes({})", b.len()),
             Self::Int(n) => write!(f, "Int({n})"),
+            Self::Plain(_) => f.write_str("Plain(***)"),
+            Self::Unreadable(why) => write!(f, "Unreadable({why})"),
         }
     }
 }

@@ -13,7 +13,7 @@ mod read;
 mod write;
 
 pub use read::{PickleError, loads};
-pub use write::{PickleWriteError, dumps};
+pub use write::{PickleWriteError, dumps, dumps_dict};
 
 /// The most bytes that a pickle may have.
 pub const MAX_BYTES: usize = crate::signing::MAX_DECOMPRESSED_BYTES;

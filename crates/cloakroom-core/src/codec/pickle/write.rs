@@ -34,6 +34,18 @@ pub fn dumps(value: &Value) -> Result<Vec<u8>, PickleWriteError> {
     Ok(writer.out)
 }
 
+/// Writes a session's data as a pickle, as [`dumps`] does.
+///
+/// # Errors
+///
+/// As [`dumps`].
+pub fn dumps_dict(dict: &Dict) -> Result<Vec<u8>, PickleWriteError> {
+    let mut writer = Writer { out: vec![0x80, 4] };
+    writer.dict(dict, 0)?;
+    writer.out.push(b'.');
+    Ok(writer.out)
+}
+
 struct Writer {
     out: Vec<u8>,
 }
