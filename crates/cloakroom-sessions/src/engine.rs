@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use cloakroom_cache::Stamp;
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::reason::Anonymous;
@@ -133,8 +134,8 @@ impl fmt::Debug for Record {
 pub enum Version {
     /// The stored text.
     Text(Arc<str>),
-    /// The stored data itself.
-    Data(Arc<Dict>),
+    /// What the cache holds.
+    Cached(Stamp),
 }
 
 /// Stored sessions never print.

@@ -47,7 +47,11 @@ impl EngineError {
     /// Whether the store is at fault, so that the answer is 503; otherwise the data is, and the answer is 500.
     #[must_use]
     pub const fn is_unavailable(&self) -> bool {
-        !matches!(self, Self::Expiry(_) | Self::Encode(_))
+        match self {
+            Self::Expiry(_) | Self::Encode(_) => false,
+            Self::Cache(e) => e.is_unavailable(),
+            _ => true,
+        }
     }
 }
 

@@ -68,7 +68,7 @@ impl Counters {
         let (value, timeout) = (CacheValue::Int(1), Timeout::After(time.as_secs_f64()));
         if let Some(shared) = &self.shared {
             match self.timely(shared.set(key, value.clone(), timeout, now)).await {
-                Ok(()) => return,
+                Ok(_) => return,
                 Err(error) => self.went_down(&error),
             }
         }
@@ -118,9 +118,9 @@ async fn change_in<E>(
     now: Timestamp,
     change: &impl Fn(Count) -> Change<E>,
 ) -> Result<Result<Count, E>, CacheError> {
-    let mut seen = cache.get(key, now).await?;
+    let mut seen = cache.get_stamped(key, now).await?;
     loop {
-        let before = match &seen {
+        let before = match seen.as_ref().map(|there| &there.value) {
             Some(CacheValue::Bytes(bytes)) => Count::from_bytes(bytes).unwrap_or_default(),
             _ => Count::default(),
         };
@@ -132,11 +132,11 @@ async fn change_in<E>(
         let timeout = Timeout::After(time.as_secs_f64());
         seen = match &seen {
             None => match cache.add(key, value, timeout, now).await? {
-                Added::Yes => return Ok(Ok(after)),
-                Added::Taken => cache.get(key, now).await?,
+                Added::Yes(_) => return Ok(Ok(after)),
+                Added::Taken => cache.get_stamped(key, now).await?,
             },
-            Some(there) => match cache.replace_if(key, there, value, timeout, now).await? {
-                Replaced::Yes => return Ok(Ok(after)),
+            Some(there) => match cache.replace_if(key, &there.stamp, value, timeout, now).await? {
+                Replaced::Yes(_) => return Ok(Ok(after)),
                 Replaced::Differs(there) => Some(there),
                 Replaced::Gone => None,
             },

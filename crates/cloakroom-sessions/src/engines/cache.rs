@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloakroom_cache::{Added, Cache, CacheValue, Replaced, Timeout};
+use cloakroom_cache::{Added, Cache, CacheValue, Replaced, Stamp, Stamped, Timeout, Unreadable};
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::reason::Anonymous;
@@ -17,7 +17,9 @@ const KEY_PREFIX: &str = "django.contrib.sessions.cache";
 
 /// Sessions in the cache alone: fast, and gone with it.
 ///
-/// Django signs everybody out when the cache cannot be asked; here that is an error (D7).
+/// Keys, bytes and times are Django's, so that a Django beside shares them. Django signs everybody out when the cache
+/// cannot be asked; here that is an error (D7). A save that failed in mid-way may have happened or not: it is never
+/// repeated, since the session may have changed since (D6).
 #[derive(Clone, Debug)]
 pub struct CacheEngine {
     cache: Arc<Cache>,
@@ -35,23 +37,40 @@ impl CacheEngine {
         Ok(Timeout::After(self.lifetime.age(data, now)?))
     }
 
-    async fn find(&self, key: &SessionKey, now: Timestamp) -> Result<Option<Arc<Dict>>, EngineError> {
-        Ok(self.cache.get(&cache_key(key), now).await?.and_then(dict))
+    async fn find(&self, key: &SessionKey, now: Timestamp) -> Result<Option<Stamped>, EngineError> {
+        Ok(self.cache.get_stamped(&cache_key(key), now).await?)
     }
 }
 
 impl Engine for CacheEngine {
     async fn load(&self, key: &SessionKey, now: Timestamp) -> Result<Loaded, EngineError> {
-        Ok(match self.find(key, now).await? {
-            Some(data) => Loaded::Live(record(data)),
-            None => Loaded::Absent(Anonymous::NoSession),
+        let Some(Stamped { value, stamp }) = self.find(key, now).await? else {
+            return Ok(Loaded::Absent(Anonymous::NoSession));
+        };
+        Ok(match value {
+            CacheValue::Dict(data) => Loaded::Live(record(data, stamp)),
+            CacheValue::Unreadable(why) => {
+                tracing::warn!(target: "django.contrib.sessions", reason = %why, "a session in the cache cannot be read");
+                match why {
+                    // Not by Django either.
+                    Unreadable::Corrupt(_) => Loaded::Absent(Anonymous::Unreadable),
+                    // It may be somebody's live session at a Django beside, so its key stays.
+                    _ => Loaded::Live(Record {
+                        data: Arc::default(),
+                        version: Some(Version::Cached(stamp)),
+                        damage: Some(Anonymous::Unreadable),
+                    }),
+                }
+            }
+            // Anything else under a session's key is no session.
+            _ => Loaded::Absent(Anonymous::Unreadable),
         })
     }
 
     async fn create(&self, key: &SessionKey, data: &Arc<Dict>, now: Timestamp) -> Result<Created, EngineError> {
         let timeout = self.timeout(data, now)?;
         Ok(match self.cache.add(&cache_key(key), CacheValue::Dict(Arc::clone(data)), timeout, now).await? {
-            Added::Yes => Created::Yes(Some(Version::Data(Arc::clone(data)))),
+            Added::Yes(stamp) => Created::Yes(Some(Version::Cached(stamp))),
             Added::Taken => Created::Taken,
         })
     }
@@ -59,35 +78,25 @@ impl Engine for CacheEngine {
     async fn update(&self, key: &SessionKey, change: Change<'_>, now: Timestamp) -> Result<Saved, EngineError> {
         let full = cache_key(key);
         let (mut seen, mut data) = match &change.base {
-            Base::Version(Version::Data(base)) => (Arc::clone(base), (change.make)(None)),
-            Base::Nothing => match self.find(key, now).await? {
-                Some(stored) => (stored, (change.make)(None)),
-                None => return Ok(Saved::Gone),
-            },
-            Base::Version(_) | Base::Unknown => match self.find(key, now).await? {
+            Base::Version(Version::Cached(base)) => (base.clone(), (change.make)(None)),
+            base => match self.find(key, now).await? {
                 Some(stored) => {
-                    let data = (change.make)(Some(&stored));
-                    (stored, data)
+                    let data = (change.make)(onto(base, &stored));
+                    (stored.stamp, data)
                 }
                 None => return Ok(Saved::Gone),
             },
         };
         for _ in 0..MAX_ATTEMPTS {
             let timeout = self.timeout(&data, now)?;
-            let (old, new) = (CacheValue::Dict(seen), CacheValue::Dict(Arc::clone(&data)));
-            match self.cache.replace_if(&full, &old, new, timeout, now).await? {
-                Replaced::Yes => return Ok(Saved::Yes(record(data))),
+            let value = CacheValue::Dict(Arc::clone(&data));
+            match self.cache.replace_if(&full, &seen, value, timeout, now).await? {
+                Replaced::Yes(stamp) => return Ok(Saved::Yes(record(data, stamp))),
                 Replaced::Gone => return Ok(Saved::Gone),
-                Replaced::Differs(stored) => match dict(stored) {
-                    Some(stored) => {
-                        data = match change.base {
-                            Base::Nothing => (change.make)(None),
-                            _ => (change.make)(Some(&stored)),
-                        };
-                        seen = stored;
-                    }
-                    None => return Ok(Saved::Gone),
-                },
+                Replaced::Differs(stored) => {
+                    data = (change.make)(onto(&change.base, &stored));
+                    seen = stored.stamp;
+                }
             }
         }
         Err(EngineError::Contended { attempts: MAX_ATTEMPTS })
@@ -111,14 +120,15 @@ fn cache_key(key: &SessionKey) -> String {
     [KEY_PREFIX, key.expose()].concat()
 }
 
-fn record(data: Arc<Dict>) -> Record {
-    Record { version: Some(Version::Data(Arc::clone(&data))), data, damage: None }
+fn record(data: Arc<Dict>, stamp: Stamp) -> Record {
+    Record { data, version: Some(Version::Cached(stamp)), damage: None }
 }
 
-/// Anything but a dictionary under a session's key is not a session.
-fn dict(value: CacheValue) -> Option<Arc<Dict>> {
-    match value {
-        CacheValue::Dict(data) => Some(data),
+/// What a change is merged onto: nothing where it replaces all, or where there is nothing to be read (S33).
+fn onto<'a>(base: &Base, stored: &'a Stamped) -> Option<&'a Arc<Dict>> {
+    match (base, &stored.value) {
+        (Base::Nothing, _) => None,
+        (_, CacheValue::Dict(data)) => Some(data),
         _ => None,
     }
 }

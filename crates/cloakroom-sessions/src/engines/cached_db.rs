@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use cloakroom_cache::{Cache, CacheError, CacheValue, Timeout};
+use cloakroom_cache::{Cache, CacheError, CacheValue, Stamp, Timeout};
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::reason::Anonymous;
 use cloakroom_core::value::Dict;
 use tokio::sync::Mutex;
 
-use crate::engine::{Change, Created, Engine, Loaded, Record, Saved};
+use crate::engine::{Change, Created, Engine, Loaded, Record, Saved, Version};
 use crate::engines::DbEngine;
 use crate::engines::locks::KeyLocks;
 use crate::error::EngineError;
@@ -17,11 +17,38 @@ use crate::lifetime::Lifetime;
 
 const KEY_PREFIX: &str = "django.contrib.sessions.cached_db";
 
+/// How long a copy in a shared cache lives until its row has been seen behind it.
+const UNSETTLED_SECS: f64 = 10.0;
+
+/// How often a copy is made anew because its row changed in the meantime.
+const MAX_COPIES: u32 = 8;
+
 /// Sessions in the database, read through the cache.
 ///
 /// The row is the truth for a save, the cache for a load, as in Django: what deletes a row must delete the cached copy
-/// too. Inside one process, a save, a deletion and the filling of the cache keep out of each other's way, so that a
-/// copy never outlives its row; with a cache that other processes share, that cannot be promised.
+/// too, and a copy must not outlive its row (S12).
+///
+/// # One process
+///
+/// With a cache in this process's memory, a save, a deletion and the filling of the cache keep out of each other's way.
+///
+/// # Nodes that share a cache
+///
+/// Whoever copies a row (a load that missed, a save, a log-in) copies first and looks at the row once more afterwards:
+/// if it is gone the copy is deleted, if it changed it is copied again. Whoever ends a session deletes the row first and
+/// the copy after it. So in whatever order two nodes do these steps, the last one to write the cache leaves what the
+/// database says. Until the row has been looked at, the copy lives ten seconds at most. What remains:
+///
+/// - A node that dies, or loses the cache or the database, between copying and looking leaves a copy that may outlive
+///   its row by those ten seconds.
+/// - A Django beside does not look: it may leave a copy of a row that was deleted while it copied, or an older copy than
+///   the row. It does so with Djangos alone, too.
+///
+/// # When the cache is down
+///
+/// Sessions are read, made and saved in the database. A session is not ended then, nor its key changed: the copy may be
+/// there for others to read. The answer is 503 **before** anything was changed, the user is signed in as before, and a
+/// second try ends the session. (Django deletes the row, answers 500, and leaves the copy and with it the session.)
 #[derive(Debug)]
 pub struct CachedDbEngine {
     db: DbEngine,
@@ -53,17 +80,68 @@ impl CachedDbEngine {
         }
     }
 
-    /// Stores a copy; a failure costs the next request a look at the row (R26).
-    async fn keep(&self, key: &SessionKey, data: &Arc<Dict>, timeout: Timeout, now: Timestamp) {
-        if let Err(e) = self.cache.set(&cache_key(key), CacheValue::Dict(Arc::clone(data)), timeout, now).await {
+    /// Copies a row that was just read or written; a failure costs the next request a look at the row (R26).
+    async fn copy(&self, key: &SessionKey, record: &Record, age_secs: f64, now: Timestamp) {
+        let done = if self.cache.is_shared() {
+            self.copy_and_look(key, record.clone(), age_secs, now).await
+        } else {
+            self.put(key, &record.data, age_secs, now).await.map(drop)
+        };
+        if let Err(e) = done {
             cache_failed(&e, "written");
         }
     }
 
-    async fn keep_saved(&self, key: &SessionKey, data: &Arc<Dict>, now: Timestamp) {
+    async fn copy_and_look(
+        &self,
+        key: &SessionKey,
+        mut record: Record,
+        mut age_secs: f64,
+        now: Timestamp,
+    ) -> Result<(), CacheError> {
+        for _ in 0..MAX_COPIES {
+            let stamp = self.put(key, &record.data, age_secs.min(UNSETTLED_SECS), now).await?;
+            match self.db.find(key, now).await {
+                Ok(Some((row, _))) if same_text(&row, &record) => {
+                    if age_secs > UNSETTLED_SECS {
+                        self.cache.touch_if(&cache_key(key), &stamp, Timeout::After(age_secs), now).await?;
+                    }
+                    return Ok(());
+                }
+                Ok(Some((row, expire_date))) => {
+                    age_secs = age(expire_date, now);
+                    record = row;
+                }
+                // Gone, or nobody knows.
+                Ok(None) | Err(_) => break,
+            }
+        }
+        self.cache.delete(&cache_key(key)).await
+    }
+
+    async fn put(
+        &self,
+        key: &SessionKey,
+        data: &Arc<Dict>,
+        age_secs: f64,
+        now: Timestamp,
+    ) -> Result<Stamp, CacheError> {
+        self.cache.set(&cache_key(key), CacheValue::Dict(Arc::clone(data)), Timeout::After(age_secs), now).await
+    }
+
+    async fn copy_saved(&self, key: &SessionKey, record: &Record, now: Timestamp) {
         // The row was written with this expiry, so it is understood.
-        if let Ok(age) = self.lifetime.age(data, now) {
-            self.keep(key, data, Timeout::After(age), now).await;
+        if let Ok(age_secs) = self.lifetime.age(&record.data, now) {
+            self.copy(key, record, age_secs, now).await;
+        }
+    }
+
+    /// Copies a row under a key that nobody else knows yet: there is nothing to be in the way of.
+    async fn copy_new(&self, key: &SessionKey, data: &Arc<Dict>, now: Timestamp) {
+        if let Ok(age_secs) = self.lifetime.age(data, now)
+            && let Err(e) = self.put(key, data, age_secs, now).await
+        {
+            cache_failed(&e, "written");
         }
     }
 }
@@ -80,8 +158,7 @@ impl Engine for CachedDbEngine {
         let Some((record, expire_date)) = self.db.find(key, now).await? else {
             return Ok(Loaded::Absent(Anonymous::NoSession));
         };
-        let age = (expire_date.as_micros() - now.as_micros()).div_euclid(1_000_000);
-        self.keep(key, &record.data, Timeout::After(age as f64), now).await;
+        self.copy(key, &record, age(expire_date, now), now).await;
         Ok(Loaded::Live(record))
     }
 
@@ -89,7 +166,7 @@ impl Engine for CachedDbEngine {
         let _lock = self.locks.of(key).lock().await;
         let created = self.db.create(key, data, now).await?;
         if matches!(created, Created::Yes(_)) {
-            self.keep_saved(key, data, now).await;
+            self.copy_new(key, data, now).await;
         }
         Ok(created)
     }
@@ -98,7 +175,7 @@ impl Engine for CachedDbEngine {
         let _lock = self.locks.of(key).lock().await;
         let saved = self.db.update(key, change, now).await?;
         if let Saved::Yes(record) = &saved {
-            self.keep_saved(key, &record.data, now).await;
+            self.copy_saved(key, record, now).await;
         }
         Ok(saved)
     }
@@ -111,20 +188,29 @@ impl Engine for CachedDbEngine {
         now: Timestamp,
     ) -> Result<Created, EngineError> {
         let _lock = self.locks.of(old).lock().await;
+        // Fails before anything is changed where the copy could not be deleted afterwards.
+        self.cache.delete(&cache_key(old)).await?;
         let created = self.db.cycle(old, new, data, now).await?;
         if matches!(created, Created::Yes(_)) {
-            self.cache.delete(&cache_key(old)).await?;
-            // Nobody else knows the new key yet.
-            self.keep_saved(new, data, now).await;
+            if self.cache.is_shared() {
+                self.cache.delete(&cache_key(old)).await?;
+            }
+            self.copy_new(new, data, now).await;
         }
         Ok(created)
     }
 
     async fn delete(&self, key: &SessionKey) -> Result<(), EngineError> {
         let _lock = self.locks.of(key).lock().await;
+        // Fails before anything is changed where the copy could not be deleted afterwards.
+        self.cache.delete(&cache_key(key)).await?;
         self.db.delete(key).await?;
-        // A copy that stays would keep the session alive, so this failure counts (S53).
-        Ok(self.cache.delete(&cache_key(key)).await?)
+        if self.cache.is_shared() {
+            // Another node may have copied the row meanwhile. A copy that stays would keep the session alive, so this
+            // failure counts (S53).
+            self.cache.delete(&cache_key(key)).await?;
+        }
+        Ok(())
     }
 
     async fn exists(&self, key: &SessionKey, now: Timestamp) -> Result<bool, EngineError> {
@@ -141,6 +227,18 @@ impl Engine for CachedDbEngine {
 
 fn cache_key(key: &SessionKey) -> String {
     [KEY_PREFIX, key.expose()].concat()
+}
+
+/// Whole seconds left, rounded down as Django does for what it copies.
+fn age(expire_date: Timestamp, now: Timestamp) -> f64 {
+    (expire_date.as_micros() - now.as_micros()).div_euclid(1_000_000) as f64
+}
+
+fn same_text(a: &Record, b: &Record) -> bool {
+    match (&a.version, &b.version) {
+        (Some(Version::Text(a)), Some(Version::Text(b))) => a == b,
+        _ => false,
+    }
 }
 
 fn cache_failed(error: &CacheError, action: &str) {

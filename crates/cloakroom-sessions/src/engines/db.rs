@@ -101,7 +101,7 @@ impl Engine for DbEngine {
             Base::Version(Version::Text(base)) => {
                 sessions::update_if(&self.db, key, base, row, Durability::Normal).await?
             }
-            Base::Version(Version::Data(_)) | Base::Unknown => match sessions::find(&self.db, key, now).await? {
+            Base::Version(Version::Cached(_)) | Base::Unknown => match sessions::find(&self.db, key, now).await? {
                 Some(found) => Swapped::Changed(found),
                 None => self.current(key, row).await?,
             },

@@ -95,7 +95,7 @@ impl Engine for FileEngine {
         let mut expected = match &change.base {
             Base::Nothing => Expected::Any,
             Base::Version(Version::Text(text)) => Expected::Text(Arc::clone(text)),
-            Base::Version(Version::Data(_)) | Base::Unknown => Expected::None,
+            Base::Version(Version::Cached(_)) | Base::Unknown => Expected::None,
         };
         let mut data = (change.make)(None);
         for _ in 0..crate::engine::MAX_ATTEMPTS {
