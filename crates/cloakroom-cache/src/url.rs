@@ -337,11 +337,9 @@ impl Host {
         }
         let port = match port {
             None => default_port,
-            Some(port) => port
-                .parse()
-                .ok()
-                .filter(|p| *p != 0)
-                .ok_or_else(|| CacheUrlError::Port { host: name.into() })?,
+            Some(port) => {
+                port.parse().ok().filter(|p| *p != 0).ok_or_else(|| CacheUrlError::Port { host: name.into() })?
+            }
         };
         Ok(Self { name: name.into(), port })
     }

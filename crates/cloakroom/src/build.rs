@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cloakroom_auth::backends::BackendKind;
 use cloakroom_auth::{AtLimit, SessionLimit, SetupError};
-use cloakroom_cache::Cache;
+use cloakroom_cache::{Cache, CacheUrl};
 use cloakroom_core::cookies::{CookieSpec, LegacySalt, SameSite};
 use cloakroom_core::csrf::{FetchMetadata, Policy, PolicySettings, SecretStore};
 use cloakroom_core::hashers::{DjangoVersion, HasherSet};
@@ -83,11 +83,12 @@ pub(crate) fn backends(s: &Settings) -> Result<Vec<BackendKind>, BuildError> {
 }
 
 pub(crate) fn cache(s: &Settings) -> Result<Arc<Cache>, BuildError> {
-    match s.cache_url.expose().split_once("://") {
-        Some(("memory", _)) => Ok(Arc::new(Cache::memory())),
-        Some((scheme, _)) => Err(BuildError::CacheUrl { scheme: scheme.into() }),
-        None => Err(BuildError::CacheUrl { scheme: "(none)".into() }),
-    }
+    Ok(Arc::new(Cache::new(&CacheUrl::parse(s.cache_url.expose())?)))
+}
+
+/// Whether sessions are kept in the cache.
+pub(crate) fn sessions_need_cache(s: &Settings) -> bool {
+    matches!(s.session_engine.as_str(), "cache" | "cached_db")
 }
 
 /// The folder of the file engine must be there before anything is written.
@@ -233,6 +234,6 @@ fn check_cookie(setting: &'static str, cookie: &CookieSpec) -> Result<(), BuildE
 
 /// Where failures are counted: in the cache that processes share, or apart from this one's, so that guesses cannot push
 /// sessions out of it.
-pub(crate) fn counters(s: &Settings, cache: &Arc<Cache>) -> Arc<Cache> {
-    if s.cache_url.expose().starts_with("memory:") { Arc::new(Cache::memory()) } else { Arc::clone(cache) }
+pub(crate) fn counters(cache: &Arc<Cache>) -> Arc<Cache> {
+    if cache.is_shared() { Arc::clone(cache) } else { Arc::new(Cache::memory()) }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use cloakroom_auth::{Auth, AuthBuilder};
+use cloakroom_cache::Cache;
 use cloakroom_core::clock::{Clock, FrozenClock, SystemClock};
 use cloakroom_core::random::{OsRandom, Random};
 use cloakroom_core::secret::SecretKeys;
@@ -43,6 +44,7 @@ struct Inner {
     keys: SecretKeys,
     key_source: SecretKeySource,
     db: Database,
+    cache: Arc<Cache>,
     sessions: Sessions,
     auth: Auth,
     web: WebConfig,
@@ -58,7 +60,7 @@ impl Cloakroom {
     ///
     /// # Errors
     ///
-    /// Wrong settings, or a database that cannot be opened; each says what to do.
+    /// Wrong settings, a database that cannot be opened, or a cache of sessions that does not answer; each says what to do.
     pub async fn from_env() -> Result<Self, BuildError> {
         let variables =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -130,6 +132,24 @@ impl Cloakroom {
         &self.0.db
     }
 
+    /// The cache that `CACHE_URL` names.
+    #[must_use]
+    pub fn cache(&self) -> &Cache {
+        &self.0.cache
+    }
+
+    /// Asks the cache whether it is there, if sessions are kept in it.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Cache`] names its host and port.
+    pub async fn check_cache(&self) -> Result<(), BuildError> {
+        if build::sessions_need_cache(&self.0.settings) {
+            self.0.cache.check().await.map_err(BuildError::Cache)?;
+        }
+        Ok(())
+    }
+
     /// The sessions.
     #[must_use]
     pub fn sessions(&self) -> &Sessions {
@@ -170,6 +190,15 @@ pub struct CloakroomBuilder {
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
     db: Option<Database>,
+    cache_check: CacheCheck,
+}
+
+/// When a builder asks whether the cache of sessions is there.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum CacheCheck {
+    #[default]
+    Now,
+    Later,
 }
 
 type ConfigureAuth = dyn FnOnce(AuthBuilder) -> AuthBuilder + Send;
@@ -212,11 +241,17 @@ impl CloakroomBuilder {
         self
     }
 
+    /// Builds although the cache that sessions are kept in may be down, for what works without it.
+    pub fn cache_may_be_down(mut self) -> Self {
+        self.cache_check = CacheCheck::Later;
+        self
+    }
+
     /// Opens what is not open yet. What can be wrong without the disk being written is checked first.
     ///
     /// # Errors
     ///
-    /// Wrong settings, or a database that cannot be opened; each says what to do.
+    /// Wrong settings, a database that cannot be opened, or a cache of sessions that does not answer; each says what to do.
     pub async fn build(self) -> Result<Cloakroom, BuildError> {
         let settings = self.settings.unwrap_or_default();
         let random = self.random.unwrap_or_else(|| Arc::new(OsRandom));
@@ -231,6 +266,9 @@ impl CloakroomBuilder {
         let backends = build::backends(&settings)?;
         let cache = build::cache(&settings)?;
         build::check_session_folder(&settings)?;
+        if self.cache_check == CacheCheck::Now && build::sessions_need_cache(&settings) {
+            cache.check().await.map_err(BuildError::Cache)?;
+        }
         let known_key = settings.secret_key.is_some() || Path::new(&settings.secret_key_file).exists();
         if known_key {
             settings.secret_keys(&*random)?;
@@ -245,8 +283,8 @@ impl CloakroomBuilder {
             }
         };
         let (keys, key_source) = settings.secret_keys(&*random)?;
-        let counters = build::counters(&settings, &cache);
-        let engine = build::engine(&settings, &keys, &db, cache)?;
+        let counters = build::counters(&cache);
+        let engine = build::engine(&settings, &keys, &db, Arc::clone(&cache))?;
         let sessions = Sessions::new(engine, session_config, Arc::clone(&clock), Arc::clone(&random));
         let sessions = sessions.with_index(SessionIndex::new(db.clone(), &keys));
         let auth = Auth::builder(db.clone(), keys.clone())
@@ -264,6 +302,6 @@ impl CloakroomBuilder {
             None => auth,
         };
         let auth = auth.build()?;
-        Ok(Cloakroom(Arc::new(Inner { settings, keys, key_source, db, sessions, auth, web, clock, random })))
+        Ok(Cloakroom(Arc::new(Inner { settings, keys, key_source, db, cache, sessions, auth, web, clock, random })))
     }
 }

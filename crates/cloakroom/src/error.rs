@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use cloakroom_auth::SetupError;
+use cloakroom_cache::{CacheError, CacheUrlError};
 use cloakroom_core::cookies::CookieError;
 use cloakroom_core::csrf::PolicyError;
 use cloakroom_core::hashers::HashersError;
@@ -26,12 +27,12 @@ pub enum BuildError {
     /// `DATABASE_URL` names no database.
     #[error("cloakroom.E010: DATABASE_URL: {0}")]
     DatabaseUrl(#[source] UrlError),
-    /// `CACHE_URL` names no cache that is built in.
-    #[error("cloakroom.E011: CACHE_URL: the scheme {scheme} is not built in; use memory://")]
-    CacheUrl {
-        /// The scheme; the rest may hold a password.
-        scheme: String,
-    },
+    /// `CACHE_URL` names no cache.
+    #[error("cloakroom.E011: CACHE_URL: {0}")]
+    CacheUrl(#[from] CacheUrlError),
+    /// The cache that sessions are kept in does not answer, or cannot be used.
+    #[error("cloakroom.E022: {0}; start it, or set CACHE_URL to where it is")]
+    Cache(#[source] CacheError),
     /// `PASSWORD_HASHERS` names an unknown one, or none.
     #[error(
         "cloakroom.E012: {0}; write pbkdf2_sha256, argon2, bcrypt_sha256 or scrypt, say, or a hasher's dotted path in Django"

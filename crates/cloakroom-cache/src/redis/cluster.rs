@@ -26,7 +26,7 @@ pub(super) struct Cluster {
     seeds: Vec<Host>,
     make: MakeNode,
     map: RwLock<Arc<Map>>,
-    refreshed: tokio::sync::Mutex<Option<Instant>>,
+    refreshed: tokio::sync::Mutex<Option<(Instant, Result<(), Failure>)>>,
 }
 
 /// Who has what. Old ones stay whole for those who read them.
@@ -70,9 +70,17 @@ impl Cluster {
     /// Asks who has what, unless somebody just did.
     pub(super) async fn refresh(&self, deadline: Instant) -> Result<(), Failure> {
         let mut refreshed = self.refreshed.lock().await;
-        if refreshed.is_some_and(|at| at.elapsed() < BETWEEN_REFRESHES) {
-            return Ok(());
+        if let Some((at, outcome)) = &*refreshed
+            && at.elapsed() < BETWEEN_REFRESHES
+        {
+            return outcome.clone();
         }
+        let outcome = self.ask_all(deadline).await;
+        *refreshed = Some((Instant::now(), outcome.clone()));
+        outcome
+    }
+
+    async fn ask_all(&self, deadline: Instant) -> Result<(), Failure> {
         let map = self.map();
         let mut asked: Vec<_> = map.nodes.values().cloned().collect();
         asked.extend(self.seeds.iter().filter(|s| !map.nodes.contains_key(*s)).map(|s| self.at(s)));
@@ -86,7 +94,6 @@ impl Cluster {
                 Ok(answer) => match self.read(&answer, node.host()) {
                     Some(map) => {
                         self.put(map);
-                        *refreshed = Some(Instant::now());
                         return Ok(());
                     }
                     None => last = Some(Failure::later(node.host(), "it is in no working cluster")),
@@ -94,7 +101,6 @@ impl Cluster {
                 Err(failure) => last = Some(failure),
             }
         }
-        *refreshed = Some(Instant::now());
         Err(last.unwrap_or_else(|| Failure::later(self.shown(), "nobody tells who has which key")))
     }
 
@@ -177,7 +183,10 @@ fn slot_of(key: &[u8]) -> u16 {
 /// CRC-16/XMODEM.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 })
+        (0..8).fold(
+            crc ^ (u16::from(*byte) << 8),
+            |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 },
+        )
     })
 }
 

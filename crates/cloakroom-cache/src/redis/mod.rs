@@ -25,8 +25,8 @@ use std::time::Duration;
 use redis::{Cmd, Value};
 use tokio::time::{Instant, sleep, timeout_at};
 
-pub use self::failure::Unreachable;
 use self::cluster::Cluster;
+pub use self::failure::Unreachable;
 use self::failure::{Executed, Failure, Kind};
 use self::link::Dial;
 use self::node::{Asking, Node, Use};

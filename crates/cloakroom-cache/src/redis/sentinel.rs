@@ -27,7 +27,7 @@ pub(super) struct Sentinels {
     sentinels: Vec<Node>,
     make: MakeNode,
     master: RwLock<Option<(Arc<Node>, Instant)>>,
-    asked: tokio::sync::Mutex<Option<Instant>>,
+    asked: tokio::sync::Mutex<Option<(Instant, Result<(), Failure>)>>,
 }
 
 impl Sentinels {
@@ -52,9 +52,17 @@ impl Sentinels {
     /// Asks the sentinels, unless somebody just did.
     pub(super) async fn refresh(&self, deadline: Instant) -> Result<(), Failure> {
         let mut asked = self.asked.lock().await;
-        if asked.is_some_and(|at| at.elapsed() < BETWEEN_QUESTIONS) {
-            return Ok(());
+        if let Some((at, outcome)) = &*asked
+            && at.elapsed() < BETWEEN_QUESTIONS
+        {
+            return outcome.clone();
         }
+        let outcome = self.ask_all(deadline).await;
+        *asked = Some((Instant::now(), outcome.clone()));
+        outcome
+    }
+
+    async fn ask_all(&self, deadline: Instant) -> Result<(), Failure> {
         let mut last = None;
         for sentinel in &self.sentinels {
             if Instant::now() >= deadline {
@@ -62,15 +70,12 @@ impl Sentinels {
             }
             match self.ask(sentinel, deadline.min(Instant::now() + TELLING)).await {
                 Ok(node) => {
-                    let now = Instant::now();
-                    *self.master.write().unwrap_or_else(PoisonError::into_inner) = Some((node, now));
-                    *asked = Some(now);
+                    *self.master.write().unwrap_or_else(PoisonError::into_inner) = Some((node, Instant::now()));
                     return Ok(());
                 }
                 Err(failure) => last = Some(failure),
             }
         }
-        *asked = Some(Instant::now());
         Err(last.unwrap_or_else(|| self.unknown()))
     }
 

@@ -41,6 +41,13 @@ pub async fn run(site: &Cloakroom, args: &CheckArgs, terminal: &mut dyn Terminal
             "run `cloakroom migrate`",
         )),
     }
+    if let Err(error) = site.cache().check().await {
+        // Counts of failed log-ins have a place of their own to go to.
+        let needed = matches!(site.settings().session_engine.as_str(), "cache" | "cached_db");
+        let finding = if needed { Finding::error } else { Finding::warning };
+        let id = if needed { "cloakroom.E022" } else { "cloakroom.W022" };
+        findings.push(finding(id, &error.to_string(), "start it, or set CACHE_URL to where it is"));
+    }
     if args.templates {
         let templates = Templates::load(site.settings().templates_dir.as_deref().map(Path::new));
         let problems = match &templates {

@@ -123,13 +123,13 @@ impl Environment {
     }
 }
 
-/// Opens the site; its tables may be missing.
+/// Opens the site; its tables may be missing, and its cache down.
 ///
 /// # Errors
 ///
 /// Settings, key file or database, each with what to do.
 pub async fn open(settings: Settings) -> Result<Cloakroom, CommandError> {
-    Ok(Cloakroom::builder().settings(settings).build().await?)
+    Ok(Cloakroom::builder().settings(settings).cache_may_be_down().build().await?)
 }
 
 /// Opens the site, and makes its tables where there are none: the first command of a new site may be to make its

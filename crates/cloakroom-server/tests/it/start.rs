@@ -196,7 +196,8 @@ fn a_database_or_cache_that_is_not_built_in_is_refused_without_its_password() {
         ("DATABASE_URL", "postgres://cloakroom:hunter2@db.example/site"),
         ("DATABASE_URL", "mysql://cloakroom:hunter2@db.example/site"),
         ("DATABASE_URL", "oracle://cloakroom:hunter2@db.example/site"),
-        ("CACHE_URL", "rediss://cloakroom:hunter2@cache.example/0"),
+        ("CACHE_URL", "memcached://cloakroom:hunter2@cache.example/0"),
+        ("CACHE_URL", "redis://cloakroom:hunter2@cache.example:x/0"),
         ("CACHE_URL", "cloakroom:hunter2@cache.example"),
     ] {
         let line = refuses(&Home::new().with(setting, url), &[setting]);
@@ -204,4 +205,31 @@ fn a_database_or_cache_that_is_not_built_in_is_refused_without_its_password() {
         let line = refuses(&Home::new().with_variable(setting, url), &[setting]);
         assert!(!line.contains("hunter2"), "{line}");
     }
+}
+
+/// F01, L03: the store that sessions need is asked for before anything is written, and named without its password. What
+/// works without it does.
+#[test]
+fn a_cache_that_is_not_there_is_named_without_its_password() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for scheme in ["redis", "rediss", "redis-cluster", "redis-sentinel"] {
+        let url = format!("{scheme}://cloakroom:hunter2@{free}/0");
+        for engine in ["cache", "cached_db"] {
+            let home = Home::new().with("CACHE_URL", url.as_str()).with("SESSION_ENGINE", engine);
+            let line = refuses(&home, &["E022", &free.to_string(), "Connection refused", "CACHE_URL"]);
+            assert!(!line.contains("hunter2"), "{line}");
+        }
+    }
+    let url = format!("redis://:hunter2@{free}");
+    let home = Home::new().with("CACHE_URL", url.as_str()).with("SESSION_ENGINE", "cached_db");
+    assert_eq!(home.run(&["migrate"]).code, Some(0));
+    let found = home.run(&["check"]);
+    assert_eq!(found.code, Some(1), "{found:?}");
+    assert!(found.stdout.contains("cloakroom.E022: error: the cache at 127.0.0.1:"), "{found:?}");
+    assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+    let home = Home::new().with("CACHE_URL", url.as_str());
+    assert_eq!(home.run(&["migrate"]).code, Some(0));
+    let found = home.run(&["check"]);
+    assert_eq!(found.code, Some(0), "{found:?}");
+    assert!(found.stdout.contains("cloakroom.W022: warning: the cache at 127.0.0.1:"), "{found:?}");
 }
