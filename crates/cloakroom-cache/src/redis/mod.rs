@@ -19,6 +19,7 @@ mod script;
 mod sentinel;
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -180,66 +181,79 @@ impl RedisCache {
     }
 
     /// Runs one command where `key` is, as often as it takes and may.
-    async fn run(
+    ///
+    /// In a box, since whoever waits for it is deep enough without it for the compiler.
+    fn run<'a>(
+        &'a self,
+        key: &'a str,
+        purpose: Use,
+        again: Again,
+        command: impl Fn(Known) -> Cmd + Send + Sync + 'a,
+    ) -> Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>> {
+        Box::pin(async move {
+            let deadline = Instant::now() + self.url.deadline;
+            let work = self.attempts(key, purpose, again, command, deadline);
+            // Every wait inside ends by the deadline but those for each other.
+            match timeout_at(deadline + Duration::from_millis(50), work).await {
+                Ok(done) => done,
+                Err(_) => Err(Failure::deadline(self.url.servers(), Executed::Maybe)),
+            }
+        })
+    }
+
+    async fn attempts(
         &self,
         key: &str,
         purpose: Use,
         again: Again,
-        command: impl Fn(Known) -> Cmd,
+        command: impl Fn(Known) -> Cmd + Send + Sync,
+        deadline: Instant,
     ) -> Result<Value, Failure> {
         let servers = self.servers.as_ref().map_err(Failure::clone)?;
-        let deadline = Instant::now() + self.url.deadline;
-        let work = async {
-            let (mut known, mut asking, mut redirected) = (Known::Yes, Asking::No, None);
-            let mut pause = FIRST_PAUSE;
-            let mut attempt = 0;
-            loop {
-                attempt += 1;
-                let tried = match redirected.take() {
-                    Some(node) => Ok(node),
-                    None => servers.node(key, deadline).await,
-                };
-                let tried = match tried {
-                    Ok(node) => node.call(command(known), purpose, asking, deadline).await,
-                    Err(failure) => Err(failure),
-                };
-                asking = Asking::No;
-                let failure = match tried {
-                    Ok(value) => return Ok(value),
-                    Err(failure) => failure,
-                };
-                let repeatable = failure.executed == Executed::No || again == Again::Fine;
-                if !repeatable || attempt == MAX_ATTEMPTS || !servers.may_mend(&failure) {
-                    return Err(failure);
-                }
-                match (&failure.kind, servers) {
-                    (Kind::NoScript, _) => {
-                        known = Known::No;
-                        continue;
-                    }
-                    (Kind::Moved { to, .. }, Servers::Cluster(cluster)) => {
-                        cluster.refresh(deadline).await.ok();
-                        redirected = Some(cluster.at(to));
-                        continue;
-                    }
-                    (Kind::Ask { to }, Servers::Cluster(cluster)) => {
-                        asking = Asking::Yes;
-                        redirected = Some(cluster.at(to));
-                        continue;
-                    }
-                    _ => {}
-                }
-                if attempt > 1 || !matches!(servers, Servers::Single(_)) {
-                    sleep(pause).await;
-                    pause *= 2;
-                }
-                servers.refresh(deadline).await;
+        let (mut known, mut asking, mut redirected) = (Known::Yes, Asking::No, None);
+        let mut pause = FIRST_PAUSE;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let tried = match redirected.take() {
+                Some(node) => Ok(node),
+                None => servers.node(key, deadline).await,
+            };
+            let tried = match tried {
+                Ok(node) => node.call(command(known), purpose, asking, deadline).await,
+                Err(failure) => Err(failure),
+            };
+            asking = Asking::No;
+            let failure = match tried {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            let repeatable = failure.executed == Executed::No || again == Again::Fine;
+            if !repeatable || attempt == MAX_ATTEMPTS || !servers.may_mend(&failure) {
+                return Err(failure);
             }
-        };
-        // Every wait inside ends by the deadline but those for each other.
-        match timeout_at(deadline + Duration::from_millis(50), work).await {
-            Ok(done) => done,
-            Err(_) => Err(Failure::deadline(self.url.servers(), Executed::Maybe)),
+            match (&failure.kind, servers) {
+                (Kind::NoScript, _) => {
+                    known = Known::No;
+                    continue;
+                }
+                (Kind::Moved { to, .. }, Servers::Cluster(cluster)) => {
+                    cluster.refresh(deadline).await.ok();
+                    redirected = Some(cluster.at(to));
+                    continue;
+                }
+                (Kind::Ask { to }, Servers::Cluster(cluster)) => {
+                    asking = Asking::Yes;
+                    redirected = Some(cluster.at(to));
+                    continue;
+                }
+                _ => {}
+            }
+            if attempt > 1 || !matches!(servers, Servers::Single(_)) {
+                sleep(pause).await;
+                pause *= 2;
+            }
+            servers.refresh(deadline).await;
         }
     }
 
