@@ -199,7 +199,11 @@ impl Sessions {
     pub(super) async fn ready_index(&self) -> Result<Ready<'_>, SessionError> {
         let db = self.engine().on_db();
         let Some(index) = self.index() else { return Ok(Ready::No(db)) };
-        match index.flush().await {
+        let there = match index.flush().await {
+            Ok(()) => session_index::find(index.db(), "").await.map(drop),
+            failed => failed,
+        };
+        match there {
             Ok(()) => {}
             Err(DbError::NotMigrated { .. }) => return Ok(Ready::No(db)),
             Err(e) => return Err(EngineError::from(e).into()),

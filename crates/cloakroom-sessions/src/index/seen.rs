@@ -18,6 +18,7 @@ const HALF: usize = 32_768;
 pub(super) struct Seen {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
+    half: usize,
 }
 
 /// Keys stand here as hashes alone. Two that share one would share their notes for a while, which nobody can arrange.
@@ -36,7 +37,11 @@ struct Noted {
 
 impl Seen {
     pub(super) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+        Self::with_half(HALF)
+    }
+
+    fn with_half(half: usize) -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new(), half }
     }
 
     /// Whether the session is due to be noted, by `interval` in microseconds since it was, or because its end moved by as
@@ -56,7 +61,7 @@ impl Seen {
                 return false;
             }
         }
-        if shard.young.len() >= HALF {
+        if shard.young.len() >= self.half {
             shard.old = std::mem::take(&mut shard.young);
         }
         shard.young.insert(hash, Noted { at: now, end: end.or(noted.and_then(|n| n.end)) });
@@ -115,7 +120,8 @@ mod tests {
     /// U03: memory is bounded.
     #[test]
     fn the_set_forgets_the_oldest() {
-        let seen = Seen::new();
+        const HALF: usize = 64;
+        let seen = Seen::with_half(HALF);
         for n in 0..SHARDS * HALF * 3 {
             seen.is_due(&SessionKey::parse(&format!("{n:08}")).unwrap(), T0, None, MINUTE);
         }

@@ -14,7 +14,7 @@ use cloakroom_core::value::Dict;
 use cloakroom_db::sessions::{self, SessionRow};
 use cloakroom_db::{Database, DatabaseUrl, Durability, Options, migrations};
 use cloakroom_sessions::{
-    AnyEngine, CacheEngine, CachedDbEngine, CookieCodec, DbEngine, FileEngine, SessionConfig, Sessions,
+    AnyEngine, CacheEngine, CachedDbEngine, CookieCodec, DbEngine, FileEngine, SessionConfig, SessionIndex, Sessions,
     SignedCookiesEngine, TextCodec,
 };
 use tempfile::TempDir;
@@ -48,6 +48,12 @@ impl Kind {
     }
 }
 
+#[derive(PartialEq, Eq)]
+enum Tables {
+    Made,
+    AsTheyAre,
+}
+
 /// The stores, shared by all engines that [`World::sessions`] makes.
 pub(crate) struct World {
     pub(crate) clock: Arc<FrozenClock>,
@@ -59,11 +65,25 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with(|_| {}, Tables::Made).await
+    }
+
+    /// A world on the database that Django left, without a table of ours (D13).
+    pub(crate) async fn of_django() -> Self {
+        let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../cloakroom-probe/vectors/fixture.sqlite3");
+        let copy = |path: &std::path::Path| assert!(std::fs::copy(fixture, path).unwrap() > 0);
+        Self::with(copy, Tables::AsTheyAre).await
+    }
+
+    async fn with(prepare: impl FnOnce(&std::path::Path), tables: Tables) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        prepare(&folder.path().join("db.sqlite3"));
         let url = format!("sqlite://{}/db.sqlite3", folder.path().display());
         let db = Database::open(&DatabaseUrl::parse(&url).unwrap(), Options::default()).await.unwrap();
         std::fs::create_dir(folder.path().join(FILES)).unwrap();
-        migrations::migrate(&db, T0, &mut |_| {}).await.unwrap();
+        if tables == Tables::Made {
+            migrations::migrate(&db, T0, &mut |_| {}).await.unwrap();
+        }
         Self {
             clock: Arc::new(FrozenClock::at(T0)),
             db,
@@ -90,6 +110,20 @@ impl World {
             }
         };
         Sessions::new(engine, config, Arc::clone(&self.clock) as _, Arc::new(OsRandom))
+    }
+
+    /// As [`sessions`](Self::sessions), with an index that nobody else has a part of in memory: another process.
+    pub(crate) fn indexed(&self, kind: Kind) -> Sessions {
+        self.indexed_under(kind, &self.keys)
+    }
+
+    /// As [`indexed`](Self::indexed), with other secret keys for the index.
+    pub(crate) fn indexed_under(&self, kind: Kind, keys: &SecretKeys) -> Sessions {
+        self.sessions(kind, SessionConfig::default()).with_index(SessionIndex::new(self.db.clone(), keys))
+    }
+
+    pub(crate) const fn db(&self) -> &Database {
+        &self.db
     }
 
     pub(crate) fn advance_micros(&self, micros: u64) {
