@@ -75,12 +75,13 @@ pub(crate) async fn a_clean_up_lets_others_write(kind: Kind) {
     let place = Place::new(kind);
     let db = place.migrated().await;
     let zone = if kind == Kind::Postgres { "+00" } else { "" };
-    let rows: Vec<_> = (0..1_000).map(|n| format!("('{n:08}', '{n:0200}')")).collect();
+    let rows: Vec<_> = (0..1_000).map(|n| format!("('{n:08}')")).collect();
     place.query(&format!(
-        "CREATE TABLE n (i char(8), d text); INSERT INTO n VALUES {};
-         INSERT INTO django_session SELECT CONCAT(a.i, b.i), a.d, '2020-01-01 00:00:00{zone}' FROM n a, n b
+        "CREATE TABLE n (i char(8)); INSERT INTO n VALUES {};
+         INSERT INTO django_session SELECT CONCAT(a.i, b.i), '{:0200}', '2020-01-01 00:00:00{zone}' FROM n a, n b
          WHERE b.i < '00000060'",
-        rows.join(", ")
+        rows.join(", "),
+        0
     ));
     let cleaner = tokio::spawn({
         let db = db.clone();
