@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use cloakroom_db::sessions::{self, Created, Swapped};
-use cloakroom_db::{DbError, Durability, Options, users};
+use cloakroom_db::sessions::{self, Created};
+use cloakroom_db::{DbError, Durability, users};
 
 use crate::support::{Place, T0, impatient, key, row};
 

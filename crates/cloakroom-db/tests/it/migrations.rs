@@ -1,7 +1,6 @@
 //! Django's schema, byte for byte.
 
 use cloakroom_db::migrations::{self, MigrationStep, Status};
-use cloakroom_db::{DbError, content_types, permissions, session_index, users};
 
 use crate::support::{Place, T0, vectors};
 

@@ -1,7 +1,7 @@
 //! S45–S49, D6, D15.
 
-use cloakroom_db::sessions::{self, Created, Swapped};
-use cloakroom_db::{DbError, Durability, Updated, users};
+use cloakroom_db::sessions::{self, Created};
+use cloakroom_db::{DbError, Durability, users};
 
 use crate::support::{Place, T0, key, row};
 

@@ -1,12 +1,8 @@
 //! Users, groups and permissions.
 
-use cloakroom_core::keys::UserId;
-use cloakroom_core::models::{EncodedHash, User};
-use cloakroom_db::permissions::{Granted, Holder, Superusers, WithPerm};
-use cloakroom_db::users::{Created, Flag, NewUser, Profile, Renamed, Swapped};
-use cloakroom_db::{Database, DbError, Table, Updated, groups, permissions, users};
+use cloakroom_db::{DbError, Table, users};
 
-use crate::support::{Place, T0};
+use crate::support::Place;
 
 #[tokio::test]
 async fn an_unreadable_user_is_named() {

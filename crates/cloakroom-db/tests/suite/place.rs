@@ -14,7 +14,6 @@ pub(crate) const T0: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
 
 /// A kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "no test target has all kinds")]
 pub(crate) enum Kind {
     Sqlite,
     Postgres,
