@@ -72,6 +72,12 @@ impl Database {
         }
     }
 
+    /// Whether a column holds longer texts than it was declared for, as SQLite's do.
+    #[must_use]
+    pub const fn ignores_lengths(&self) -> bool {
+        matches!(self.0, Backend::Sqlite(_))
+    }
+
     pub(crate) const fn backend(&self) -> &Backend {
         &self.0
     }

@@ -53,6 +53,12 @@ impl DbEngine {
         Ok(row.map(|row| (self.record(row.session_data), row.expire_date)))
     }
 
+    /// Whether a row can have this key. Only a program that stores a session under the cookie's own text makes one that
+    /// is longer than Django's keys, and only where the database lets it; no such key is ever loaded (S13).
+    fn may_hold(&self, key: &SessionKey) -> bool {
+        key.may_be_stored() || (self.db.ignores_lengths() && !key.expose().contains(char::is_control))
+    }
+
     fn record(&self, text: String) -> Record {
         let (data, damage) = self.codec.decode(&text);
         Record { data, version: Some(Version::Text(text.into())), damage }
@@ -81,13 +87,16 @@ impl Engine for DbEngine {
     }
 
     async fn create(&self, key: &SessionKey, data: &Arc<Dict>, now: Timestamp) -> Result<Created, EngineError> {
+        if !self.may_hold(key) {
+            return Ok(Created::Taken);
+        }
         let row = self.row(data, now)?;
         let version = Version::Text(row.session_data.as_str().into());
         Ok(created(sessions::create(&self.db, key, row, Durability::Normal).await?, version))
     }
 
     async fn update(&self, key: &SessionKey, change: Change<'_>, now: Timestamp) -> Result<Saved, EngineError> {
-        if !key.may_be_stored() {
+        if !self.may_hold(key) {
             return Ok(Saved::Gone);
         }
         let mut data = (change.make)(None);
@@ -140,14 +149,14 @@ impl Engine for DbEngine {
     }
 
     async fn delete(&self, key: &SessionKey) -> Result<(), EngineError> {
-        if key.may_be_stored() {
+        if self.may_hold(key) {
             sessions::delete(&self.db, key, Durability::Full).await?;
         }
         Ok(())
     }
 
     async fn exists(&self, key: &SessionKey, _: Timestamp) -> Result<bool, EngineError> {
-        Ok(key.may_be_stored() && sessions::exists(&self.db, key).await?)
+        Ok(self.may_hold(key) && sessions::exists(&self.db, key).await?)
     }
 
     async fn clear_expired(&self, now: Timestamp) -> Result<u64, EngineError> {

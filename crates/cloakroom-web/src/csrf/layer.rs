@@ -72,8 +72,11 @@ impl CsrfProtect {
         if ctx.state().csrf == CsrfCheck::Passed {
             return Ok(request);
         }
-        if self.whom == WhomToProtect::SignedIn && ctx.user().await.map_err(|e| error::auth(&e))?.is_none() {
-            return Ok(request);
+        if self.whom == WhomToProtect::SignedIn {
+            let user = ctx.user().await.map_err(|e| error::auth(&e))?;
+            if !user.is_some_and(|user| user.is_active) {
+                return Ok(request);
+            }
         }
         check(&ctx, request).await.map_err(|response| {
             match (&self.answer, response.extensions().get::<CsrfRefusal>()) {
