@@ -1,5 +1,6 @@
 //! What the settings say of sessions: [`SessionConfig`].
 
+use cloakroom_core::clock::Timestamp;
 use cloakroom_core::cookies::{CookieSpec, SameSite};
 
 /// The rules that hold whatever the engine is (S02–S07).
@@ -23,6 +24,24 @@ pub struct SessionConfig {
     pub dead_cookie: DeadCookie,
     /// The cookie itself: name, domain, path, flags.
     pub cookie: CookieSpec,
+    /// Names that the cookie had before (`SESSION_COOKIE_NAME_FALLBACKS`).
+    pub older_names: OlderNames,
+}
+
+/// Names under which the session cookie may still come, and until when. A session that comes under one of them is sent
+/// back under the name of today, and the old cookie is deleted; its domain and path are taken to be those of today.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OlderNames {
+    /// The names, in the order in which they are looked for.
+    pub names: Vec<String>,
+    /// The moment from which on they are ignored (`SESSION_FALLBACK_UNTIL`); `None` ignores them always.
+    pub until: Option<Timestamp>,
+}
+
+impl OlderNames {
+    pub(crate) fn at(&self, now: Timestamp) -> &[String] {
+        if self.until.is_some_and(|until| now < until) { &self.names } else { &[] }
+    }
 }
 
 /// Django's defaults: 14 days, `sessionid`, `HttpOnly`, `SameSite=Lax`.
@@ -33,6 +52,7 @@ impl Default for SessionConfig {
             cookie_end: CookieEnd::AfterAge,
             save: SavePolicy::WhenModified,
             dead_cookie: DeadCookie::Delete,
+            older_names: OlderNames::default(),
             cookie: CookieSpec { http_only: true, same_site: Some(SameSite::LAX), ..CookieSpec::new("sessionid") },
         }
     }
@@ -54,6 +74,9 @@ pub enum SavePolicy {
     WhenModified,
     /// After every request with a session, which slides its expiry.
     EveryRequest,
+    /// The same with few writes: an unchanged session is saved, and its cookie sent, when a twentieth of its age has
+    /// passed since this process last did so (D15). The expiry of store and cookie may lag by that much.
+    Sliding,
 }
 
 /// What the answer to a request does with a cookie that opens no session (S61, D8).

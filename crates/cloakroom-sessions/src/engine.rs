@@ -9,7 +9,7 @@ use cloakroom_core::keys::SessionKey;
 use cloakroom_core::reason::Anonymous;
 use cloakroom_core::value::Dict;
 
-use crate::engines::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, SignedCookiesEngine};
+use crate::engines::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, MovingEngine, SignedCookiesEngine};
 use crate::error::EngineError;
 
 /// Where sessions are kept. `engine_suite!` states these rules as tests; every engine runs it.
@@ -102,6 +102,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
 pub enum Loaded {
     /// A live session.
     Live(Record),
+    /// A live session under another key, or in another form, than the cookie says: the answer sends the cookie anew.
+    Moved(Record, SessionKey),
     /// None: never made, ended, or expired. The request goes on without a key (S45).
     Absent(Anonymous),
     /// An expired one, which was removed, and the engine wants a new one made at once (S56).
@@ -209,6 +211,35 @@ pub enum AnyEngine {
     File(FileEngine),
     /// `django.contrib.sessions.backends.signed_cookies`
     SignedCookies(SignedCookiesEngine),
+    /// One of these in front of others, while a site moves from one to another.
+    Moving(MovingEngine),
+}
+
+impl AnyEngine {
+    /// The engine that keeps sessions from now on: the new one of a [`MovingEngine`], else this.
+    #[must_use]
+    pub fn current(&self) -> &Self {
+        match self {
+            Self::Moving(engine) => engine.to(),
+            engine => engine,
+        }
+    }
+
+    /// The short name, as `SESSION_ENGINE` takes it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.current() {
+            Self::Cache(_) => "cache",
+            Self::CachedDb(_) => "cached_db",
+            Self::File(_) => "file",
+            Self::SignedCookies(_) => "signed_cookies",
+            _ => "db",
+        }
+    }
+
+    pub(crate) fn keeps_data_in_cookie(&self) -> bool {
+        matches!(self.current(), Self::SignedCookies(_))
+    }
 }
 
 macro_rules! each {
@@ -219,6 +250,7 @@ macro_rules! each {
             Self::CachedDb($engine) => $call,
             Self::File($engine) => $call,
             Self::SignedCookies($engine) => $call,
+            Self::Moving($engine) => $call,
         }
     };
 }

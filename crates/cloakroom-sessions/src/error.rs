@@ -4,6 +4,7 @@ use std::io;
 
 use cloakroom_cache::CacheError;
 use cloakroom_core::codec::json::EncodeError;
+use cloakroom_core::codec::pickle::PickleWriteError;
 use cloakroom_core::expiry::ExpiryError;
 use cloakroom_db::DbError;
 
@@ -41,6 +42,9 @@ pub enum EngineError {
     /// The data has no stored form.
     #[error("the session's data cannot be written")]
     Encode(#[from] EncodeError),
+    /// The data has no pickled form.
+    #[error("the session's data cannot be pickled")]
+    Pickle(#[from] PickleWriteError),
 }
 
 impl EngineError {
@@ -48,7 +52,7 @@ impl EngineError {
     #[must_use]
     pub const fn is_unavailable(&self) -> bool {
         match self {
-            Self::Expiry(_) | Self::Encode(_) => false,
+            Self::Expiry(_) | Self::Encode(_) | Self::Pickle(_) => false,
             Self::Cache(e) => e.is_unavailable(),
             _ => true,
         }

@@ -1,6 +1,6 @@
 //! What the answer to a request does with its session: Django's `SessionMiddleware.process_response` (S61–S66).
 
-use cloakroom_core::cookies::SetCookie;
+use cloakroom_core::cookies::{CookieSpec, SetCookie};
 
 use crate::config::{DeadCookie, SavePolicy};
 use crate::error::{EngineError, SessionError};
@@ -19,6 +19,8 @@ pub struct Finish {
     pub vary: Vary,
     /// The session cookie, to be set or deleted.
     pub set_cookie: Option<SetCookie>,
+    /// Cookies under older names, to be deleted.
+    pub older: Vec<SetCookie>,
 }
 
 /// Whether an answer depends on the cookie (S62, S67).
@@ -31,7 +33,11 @@ pub enum Vary {
 }
 
 impl Finish {
-    const NOTHING: Self = Self { vary: Vary::Unchanged, set_cookie: None };
+    const NOTHING: Self = Self::vary(Vary::Unchanged);
+
+    const fn vary(vary: Vary) -> Self {
+        Self { vary, set_cookie: None, older: Vec::new() }
+    }
 }
 
 impl Sessions {
@@ -44,7 +50,7 @@ impl Sessions {
         state.accessed
             || state.modified
             || (shared.cookie == RequestCookie::Present && empty)
-            || (self.config().save == SavePolicy::EveryRequest && !empty)
+            || (self.config().save != SavePolicy::WhenModified && !empty)
     }
 
     /// Ends a request: saves its session if that is due, and tells what goes into the headers of an answer of this
@@ -60,21 +66,22 @@ impl Sessions {
         }
         let config = self.config();
         let shared = session.shared();
-        let (accessed, modified, empty, rekeyed) = {
+        let (accessed, modified, empty, rekeyed, came_by_older_name) = {
             let state = shared.state();
-            (state.accessed, state.modified, state.is_empty(), state.rekeyed)
+            (state.accessed, state.modified, state.is_empty(), state.rekeyed, state.came_by_older_name)
         };
         if shared.cookie == RequestCookie::Present && empty {
             if config.dead_cookie == DeadCookie::Delete || rekeyed {
-                return Ok(Finish { vary: Vary::Cookie, set_cookie: Some(config.cookie.delete()) });
+                let (set_cookie, older) = (Some(config.cookie.delete()), self.without_older_names(session));
+                return Ok(Finish { vary: Vary::Cookie, set_cookie, older });
             }
-            return Ok(Finish { vary: Vary::Cookie, set_cookie: None });
+            return Ok(Finish::vary(Vary::Cookie));
         }
         let vary = if accessed { Vary::Cookie } else { Vary::Unchanged };
-        let due = (modified || config.save == SavePolicy::EveryRequest) && !empty;
+        let renews = modified || came_by_older_name || self.is_due(session)?;
         // Django works out the expiry before it looks at the status, to no effect.
-        if !due || status >= FIRST_SERVER_ERROR {
-            return Ok(Finish { vary, set_cookie: None });
+        if !renews || empty || status >= FIRST_SERVER_ERROR {
+            return Ok(Finish::vary(vary));
         }
         let loaded = session.load().await?;
         let max_age = if loaded.get_expire_at_browser_close() {
@@ -83,16 +90,53 @@ impl Sessions {
             Some(loaded.get_expiry_age().and_then(|age| age.as_secs_f64()).map_err(EngineError::from)?)
         };
         let stored = shared.state().stored;
-        if !stored {
-            session.save().await?;
+        let only_renamed = came_by_older_name && !modified && !self.is_due(session)?;
+        // A slow answer must not bring a key back that ended while it was under way (D8).
+        if only_renamed && !shared.still_lives().await? {
+            return Ok(Finish::vary(vary));
+        }
+        if !stored && !only_renamed {
+            match session.save().await {
+                // Nothing of this request is lost with a session that ended meanwhile.
+                Err(SessionError::Interrupted) if !modified && config.save == SavePolicy::Sliding => {
+                    return Ok(Finish::vary(Vary::Cookie));
+                }
+                saved => saved?,
+            }
         }
         let Some(key) = session.key() else {
-            return Ok(Finish { vary: Vary::Cookie, set_cookie: None });
+            return Ok(Finish::vary(Vary::Cookie));
         };
+        if config.save == SavePolicy::Sliding {
+            self.touches().renewed(&key, self.now());
+        }
         let mut cookie = config.cookie.set(key.expose());
         if let Some(age) = max_age {
             cookie = cookie.max_age(age);
         }
-        Ok(Finish { vary: Vary::Cookie, set_cookie: Some(cookie) })
+        Ok(Finish { vary: Vary::Cookie, set_cookie: Some(cookie), older: self.without_older_names(session) })
+    }
+
+    /// Whether an unchanged session is to be saved.
+    fn is_due(&self, session: &LazySession) -> Result<bool, SessionError> {
+        match self.config().save {
+            SavePolicy::WhenModified => Ok(false),
+            SavePolicy::EveryRequest => Ok(true),
+            SavePolicy::Sliding => {
+                let Some(key) = session.key() else { return Ok(false) };
+                let age = match session.loaded() {
+                    Some(loaded) => loaded.get_expiry_age().and_then(|a| a.as_secs_f64()).map_err(EngineError::from)?,
+                    None => self.config().age_secs as f64,
+                };
+                Ok(self.touches().is_due(&key, age, self.now()))
+            }
+        }
+    }
+
+    /// Deletes the cookies of older names, once the session has been looked for under them.
+    fn without_older_names(&self, session: &LazySession) -> Vec<SetCookie> {
+        let cookie = &self.config().cookie;
+        let older = session.shared().older.iter();
+        older.map(|older| CookieSpec { name: older.name.clone(), ..cookie.clone() }.delete()).collect()
     }
 }

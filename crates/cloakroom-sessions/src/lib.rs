@@ -23,16 +23,17 @@ mod sessions;
 mod shared;
 mod state;
 mod text;
+mod touches;
 
 pub use self::{
-    config::{CookieEnd, DeadCookie, SavePolicy, SessionConfig},
+    config::{CookieEnd, DeadCookie, OlderNames, SavePolicy, SessionConfig},
     engine::{AnyEngine, Base, Change, Created, Engine, Loaded, Record, Saved, Version},
-    engines::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, SignedCookiesEngine},
+    engines::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, MovingEngine, SignedCookiesEngine},
     error::{EngineError, SessionError, ValueError},
     finish::{Finish, Vary},
     index::{Backfilled, SessionIndex, StoredSession, Usage, Visit, Visitor, public_id},
     lazy::LazySession,
     session::{Expiry, Session},
-    sessions::Sessions,
-    text::{CookieCodec, TextCodec},
+    sessions::{FallbackUse, Sessions},
+    text::{CookieCodec, Format, TextCodec},
 };

@@ -1,5 +1,7 @@
 //! [`Sessions`]: everything that one site's sessions share.
 
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use cloakroom_core::clock::{Clock, Timestamp};
@@ -11,7 +13,8 @@ use crate::engine::{AnyEngine, Engine};
 use crate::error::SessionError;
 use crate::index::SessionIndex;
 use crate::lazy::LazySession;
-use crate::shared::Shared;
+use crate::shared::{OlderCookie, Shared};
+use crate::touches::Touches;
 
 /// Opens each request's session and closes it with the answer. Clones share everything.
 #[derive(Clone, Debug)]
@@ -24,13 +27,28 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) index: OnceLock<SessionIndex>,
+    pub(crate) touches: Touches,
+    /// How many sessions came under an older cookie name.
+    pub(crate) came_by_older_name: AtomicU64,
+}
+
+/// How many sessions this process has seen come by what is to be left behind (`SESSION_ENGINE_FALLBACKS`,
+/// `SESSION_COOKIE_NAME_FALLBACKS`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FallbackUse {
+    /// Found in an older engine.
+    pub engine: u64,
+    /// Found under an older cookie name.
+    pub cookie_name: u64,
 }
 
 impl Sessions {
     /// Puts an engine and the settings together.
     #[must_use]
     pub fn new(engine: AnyEngine, config: SessionConfig, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self(Arc::new(Inner { engine, config, clock, random, index: OnceLock::new() }))
+        let (touches, index) = (Touches::new(), OnceLock::new());
+        let came_by_older_name = AtomicU64::new(0);
+        Self(Arc::new(Inner { engine, config, clock, random, index, touches, came_by_older_name }))
     }
 
     /// Opens the session that a request's cookie names; nothing is read until somebody asks (S60, G29).
@@ -39,7 +57,30 @@ impl Sessions {
     /// from nowhere else (S19).
     #[must_use]
     pub fn open(&self, cookie: Option<&str>) -> LazySession {
-        LazySession::new(Shared::open(Arc::clone(&self.0), cookie))
+        LazySession::new(Shared::open(Arc::clone(&self.0), cookie, Vec::new()))
+    }
+
+    /// As [`open`](Self::open), for a request whose cookies may have older names too
+    /// ([`OlderNames`](crate::OlderNames)). `cookie` tells a cookie's value by its name.
+    #[must_use]
+    pub fn open_from<'a>(&self, cookie: impl Fn(&str) -> Option<Cow<'a, str>>) -> LazySession {
+        let config = self.config();
+        let names = if config.older_names.names.is_empty() { &[] } else { config.older_names.at(self.now()) };
+        let older = names.iter().filter_map(|name| {
+            let value = cookie(name)?;
+            Some(OlderCookie { name: name.clone(), key: SessionKey::parse(&value) })
+        });
+        LazySession::new(Shared::open(Arc::clone(&self.0), cookie(&config.cookie.name).as_deref(), older.collect()))
+    }
+
+    /// How many sessions still came by older engines and names since this process started.
+    #[must_use]
+    pub fn fallback_use(&self) -> FallbackUse {
+        let engine = match self.engine() {
+            AnyEngine::Moving(moving) => moving.moved(),
+            _ => 0,
+        };
+        FallbackUse { engine, cookie_name: self.0.came_by_older_name.load(Ordering::Relaxed) }
     }
 
     /// Ends the session under `key`, whoever holds it. An absent one is no error.
@@ -68,6 +109,10 @@ impl Sessions {
 
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
+    }
+
+    pub(crate) fn touches(&self) -> &Touches {
+        &self.0.touches
     }
 
     /// The settings.

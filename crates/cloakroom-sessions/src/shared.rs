@@ -1,6 +1,7 @@
 //! One request's session between memory and engine: loading once, saving, ending (S16, S17, S19, S40, S41).
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloakroom_core::keys::SessionKey;
@@ -19,9 +20,18 @@ const MAX_KEYS: u32 = 10_000;
 pub(crate) struct Shared {
     pub(crate) site: Arc<Inner>,
     pub(crate) cookie: RequestCookie,
+    /// Cookies under names of before, to be deleted once the session has been looked for.
+    pub(crate) older: Vec<OlderCookie>,
     state: Mutex<State>,
     /// One operation on the store at a time, so that two tasks that ask at once load once (S19).
     gate: tokio::sync::Mutex<()>,
+}
+
+/// A session cookie under a name of before.
+#[derive(Debug)]
+pub(crate) struct OlderCookie {
+    pub(crate) name: String,
+    pub(crate) key: Option<SessionKey>,
 }
 
 /// Whether the request had a session cookie, of whatever value.
@@ -38,15 +48,15 @@ enum Next {
 }
 
 impl Shared {
-    pub(crate) fn open(site: Arc<Inner>, cookie: Option<&str>) -> Arc<Self> {
-        let key = cookie.and_then(SessionKey::parse);
-        let (cookie, reason) = match (cookie, &key) {
-            (None, _) => (RequestCookie::Absent, Some(Anonymous::NoCookie)),
-            (Some(_), None) => (RequestCookie::Present, Some(Anonymous::KeyMalformed)),
-            (Some(_), Some(_)) => (RequestCookie::Present, None),
+    pub(crate) fn open(site: Arc<Inner>, cookie: Option<&str>, older: Vec<OlderCookie>) -> Arc<Self> {
+        let key = cookie.and_then(SessionKey::parse).or_else(|| older.iter().find_map(|cookie| cookie.key.clone()));
+        let (cookie, reason) = match (cookie.is_some() || !older.is_empty(), &key) {
+            (false, _) => (RequestCookie::Absent, Some(Anonymous::NoCookie)),
+            (true, None) => (RequestCookie::Present, Some(Anonymous::KeyMalformed)),
+            (true, Some(_)) => (RequestCookie::Present, None),
         };
         let state = Mutex::new(State::new(key, reason));
-        Arc::new(Self { site, cookie, state, gate: tokio::sync::Mutex::new(()) })
+        Arc::new(Self { site, cookie, older, state, gate: tokio::sync::Mutex::new(()) })
     }
 
     /// The state; never held across an await. A panic elsewhere leaves it usable.
@@ -111,6 +121,11 @@ impl Shared {
     pub(crate) async fn flush(&self) -> Result<(), SessionError> {
         let _gate = self.gate.lock().await;
         let had_key = self.key().is_some();
+        for key in self.older.iter().filter_map(|cookie| cookie.key.as_ref()) {
+            if self.site.engine.admits(key) {
+                self.site.engine.delete(key).await?;
+            }
+        }
         self.delete_held().await?;
         let mut state = self.state();
         state.clear();
@@ -131,7 +146,7 @@ impl Shared {
     pub(crate) async fn exists(&self) -> Result<bool, SessionError> {
         let Some(key) = self.key() else {
             // Django's file engine gives a session without a key one, to look for its file (S55).
-            if matches!(self.site.engine, AnyEngine::File(_)) {
+            if matches!(self.site.engine.current(), AnyEngine::File(_)) {
                 self.state().key = Some(SessionKey::generate(&*self.site.random));
             }
             return Ok(false);
@@ -201,15 +216,57 @@ impl Shared {
         if self.is_loaded() {
             return Ok(());
         }
-        let loaded = match self.key() {
-            Some(key) if self.site.engine.admits(&key) => self.site.engine.load(&key, self.site.clock.now()).await?,
-            Some(_) => Loaded::Absent(Anonymous::KeyMalformed),
+        let mut loaded = match self.key() {
+            Some(key) => self.look_up(&key).await?,
             None => Loaded::Absent(self.state().reason.unwrap_or(Anonymous::NoSession)),
         };
+        if !self.older.is_empty() {
+            loaded = self.look_under_older_names(loaded).await?;
+        }
         match self.take_in(loaded) {
             Next::Ready => Ok(()),
             Next::Create => self.create_held(None).await,
         }
+    }
+
+    /// Whether the stored session is still there.
+    pub(crate) async fn still_lives(&self) -> Result<bool, SessionError> {
+        let Some(key) = self.key() else { return Ok(false) };
+        Ok(matches!(self.look_up(&key).await?, Loaded::Live(_) | Loaded::Moved(..)))
+    }
+
+    async fn look_up(&self, key: &SessionKey) -> Result<Loaded, EngineError> {
+        if self.site.engine.admits(key) {
+            self.site.engine.load(key, self.site.clock.now()).await
+        } else {
+            Ok(Loaded::Absent(Anonymous::KeyMalformed))
+        }
+    }
+
+    /// What the cookies of older names open, if what was `loaded` is nothing.
+    async fn look_under_older_names(&self, mut loaded: Loaded) -> Result<Loaded, EngineError> {
+        let lives = |loaded: &Loaded| matches!(loaded, Loaded::Live(_) | Loaded::Moved(..));
+        let asked = self.key();
+        let mut by_older = lives(&loaded) && self.older.iter().any(|cookie| cookie.key == asked);
+        for key in self.older.iter().filter_map(|cookie| cookie.key.as_ref()) {
+            if lives(&loaded) {
+                break;
+            }
+            if asked.as_ref() == Some(key) {
+                continue;
+            }
+            let found = self.look_up(key).await?;
+            if lives(&found) {
+                self.state().key = Some(key.clone());
+                (loaded, by_older) = (found, true);
+            }
+        }
+        if by_older {
+            self.state().came_by_older_name = true;
+            let count = self.site.came_by_older_name.fetch_add(1, Ordering::Relaxed) + 1;
+            tracing::info!(target: "cloakroom.sessions", count, "a session came under an older cookie name");
+        }
+        Ok(loaded)
     }
 
     /// Takes in what was loaded, unless the session was cleared while it was being loaded.
@@ -221,6 +278,15 @@ impl Shared {
         }
         match loaded {
             Loaded::Live(record) => state.loaded(record, Load::Quiet),
+            Loaded::Moved(record, key) => {
+                state.key = Some(key);
+                state.loaded(record, Load::Modifies);
+            }
+            // A slow request with a cookie of old must not replace the one that came since (D8).
+            Loaded::Broken(reason) if self.site.config.dead_cookie == DeadCookie::Keep => {
+                state.key = None;
+                state.loaded(nothing(reason), Load::Quiet);
+            }
             Loaded::Broken(reason) => state.loaded(nothing(reason), Load::Modifies),
             Loaded::Absent(reason) => {
                 state.key = None;
@@ -331,6 +397,10 @@ impl Shared {
 
     async fn delete_held(&self) -> Result<(), SessionError> {
         if self.keeps_data_in_cookie() {
+            // What it was before it moved into the cookie ends too.
+            if let (AnyEngine::Moving(engine), Some(key)) = (&self.site.engine, self.key()) {
+                engine.delete(&key).await?;
+            }
             let mut state = self.state();
             state.key = None;
             state.data = Some(Arc::default());
@@ -347,7 +417,7 @@ impl Shared {
 
     /// Makes the key out of the data (S58).
     fn seal(&self) -> Result<(), SessionError> {
-        let AnyEngine::SignedCookies(engine) = &self.site.engine else { return Ok(()) };
+        let AnyEngine::SignedCookies(engine) = self.site.engine.current() else { return Ok(()) };
         let mut state = self.state();
         let data = state.data.clone().unwrap_or_default();
         state.key = Some(engine.seal(&data, self.site.clock.now())?);
@@ -356,7 +426,7 @@ impl Shared {
     }
 
     fn keeps_data_in_cookie(&self) -> bool {
-        matches!(self.site.engine, AnyEngine::SignedCookies(_))
+        self.site.engine.keeps_data_in_cookie()
     }
 
     fn admit(&self, key: &SessionKey) -> Result<(), SessionError> {

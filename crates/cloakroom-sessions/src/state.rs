@@ -25,6 +25,8 @@ pub(crate) struct State {
     pub(crate) stored: bool,
     /// Whether this request itself ended the session or gave it another key (D8).
     pub(crate) rekeyed: bool,
+    /// Whether the session came under an older cookie name, and its cookie is due.
+    pub(crate) came_by_older_name: bool,
     /// What `modified` was before loading set it, until the next access: `pop` goes by it, as it reads `modified`
     /// before it loads (S14).
     modified_before_load: Option<bool>,
@@ -49,6 +51,7 @@ impl State {
             reason,
             stored: false,
             rekeyed: false,
+            came_by_older_name: false,
             modified_before_load: None,
         }
     }

@@ -2,50 +2,126 @@
 
 use std::sync::Arc;
 
-use cloakroom_core::clock::Timestamp;
+use cloakroom_core::clock::{Clock, Timestamp};
+use cloakroom_core::codec::legacy::Serializer;
 use cloakroom_core::codec::session::{Decoded, Problem, SESSION_STORE_SALT, SIGNED_COOKIES_SALT, SessionCodec};
+use cloakroom_core::expiry::EXPIRY_KEY;
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::reason::Anonymous;
 use cloakroom_core::secret::SecretKeys;
 use cloakroom_core::signing::MaxAge;
-use cloakroom_core::value::Dict;
+use cloakroom_core::value::{Dict, Object, Value};
 
 use crate::error::EngineError;
 
 /// Writes and reads what the `db`, `cached_db` and `file` engines store (S30). Make it once and clone it.
 #[derive(Clone, Debug)]
-pub struct TextCodec(Arc<SessionCodec>);
+pub struct TextCodec(Arc<Inner>);
+
+/// Writes and reads the cookie of the `signed_cookies` engine (S37, S58). Make it once and clone it.
+#[derive(Clone, Debug)]
+pub struct CookieCodec(Arc<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    codec: SessionCodec,
+    format: Format,
+    keys: SecretKeys,
+}
+
+/// How session data are written, and what else is read (S10, `SESSION_SERIALIZER`).
+///
+/// Pickles are read and written as data: nothing is ever run, and what is more than data is refused (S16, S36).
+#[derive(Clone, Debug)]
+pub struct Format {
+    writes: Serializer,
+    older: Older,
+}
+
+/// What is read besides what is written.
+#[derive(Clone, Debug)]
+enum Older {
+    /// Nothing, as Django's JSON reader.
+    Refused,
+    /// The other serializer's texts, and those from before 3.1.
+    Read,
+    /// These until the moment comes.
+    Until(Timestamp, Arc<dyn Clock>),
+}
+
+/// JSON and nothing else: today's Django.
+impl Default for Format {
+    fn default() -> Self {
+        Self { writes: Serializer::Json, older: Older::Refused }
+    }
+}
+
+impl Format {
+    /// Pickles are written, as `PickleSerializer` did until Django 4.2; pickles, JSON and the texts from before 3.1 are
+    /// read.
+    #[must_use]
+    pub const fn pickle() -> Self {
+        Self { writes: Serializer::Pickle, older: Older::Read }
+    }
+
+    /// JSON is written; pickles and the texts from before 3.1 are read until then (`SESSION_SERIALIZER_FALLBACKS`).
+    #[must_use]
+    pub fn json_reading_older_until(moment: Timestamp, clock: Arc<dyn Clock>) -> Self {
+        Self { writes: Serializer::Json, older: Older::Until(moment, clock) }
+    }
+
+    fn reads_older(&self) -> bool {
+        match &self.older {
+            Older::Refused => false,
+            Older::Read => true,
+            Older::Until(moment, clock) => clock.now() < *moment,
+        }
+    }
+}
 
 impl TextCodec {
-    /// Signs with the first of `keys`, reads with all of them (S34).
+    /// Signs with the first of `keys`, reads with all of them (S34). Writes and reads JSON.
     #[must_use]
     pub fn new(keys: &SecretKeys) -> Self {
-        Self(Arc::new(SessionCodec::new(keys, SESSION_STORE_SALT)))
+        Self::with_format(keys, Format::default())
+    }
+
+    /// As [`new`](Self::new), in another format.
+    #[must_use]
+    pub fn with_format(keys: &SecretKeys, format: Format) -> Self {
+        Self(Arc::new(Inner { codec: SessionCodec::new(keys, SESSION_STORE_SALT), format, keys: keys.clone() }))
     }
 
     pub(crate) fn encode(&self, data: &Dict, now: Timestamp) -> Result<String, EngineError> {
-        Ok(self.0.encode(data, now)?)
+        self.0.encode(data, now)
     }
 
     /// The data in `text`; none, and why, when anything is wrong with it (S33, R25).
     pub(crate) fn decode(&self, text: &str) -> (Arc<Dict>, Option<Anonymous>) {
-        let Decoded { data, problem, .. } = self.0.decode(text);
-        if matches!(problem, Some(Problem::BadSignature)) {
-            tracing::warn!(target: "django.security.SuspiciousSession", "Session data corrupted");
+        let inner = &*self.0;
+        let Decoded { data, problem, .. } = if inner.format.reads_older() {
+            inner.codec.decode_any(text, Some(&inner.keys))
+        } else {
+            inner.codec.decode(text)
+        };
+        if let Some(problem) = &problem {
+            log(problem);
         }
-        (Arc::new(data), problem.as_ref().map(reason))
+        (Arc::new(inner.in_form(data)), problem.as_ref().map(reason))
     }
 }
 
-/// Writes and reads the cookie of the `signed_cookies` engine (S37, S58). Make it once and clone it.
-#[derive(Clone, Debug)]
-pub struct CookieCodec(Arc<SessionCodec>);
-
 impl CookieCodec {
-    /// Signs with the first of `keys`, reads with all of them.
+    /// Signs with the first of `keys`, reads with all of them. Writes and reads JSON.
     #[must_use]
     pub fn new(keys: &SecretKeys) -> Self {
-        Self(Arc::new(SessionCodec::new(keys, SIGNED_COOKIES_SALT)))
+        Self::with_format(keys, Format::default())
+    }
+
+    /// As [`new`](Self::new), in another format.
+    #[must_use]
+    pub fn with_format(keys: &SecretKeys, format: Format) -> Self {
+        Self(Arc::new(Inner { codec: SessionCodec::new(keys, SIGNED_COOKIES_SALT), format, keys: keys.clone() }))
     }
 
     pub(crate) fn seal(&self, data: &Dict, now: Timestamp) -> Result<SessionKey, EngineError> {
@@ -54,11 +130,63 @@ impl CookieCodec {
     }
 
     pub(crate) fn open(&self, cookie: &str, age_secs: i64, now: Timestamp) -> Result<Dict, Anonymous> {
-        let decoded = self.0.decode_within(cookie, now, MaxAge::from_secs(age_secs));
+        let inner = &*self.0;
+        let max_age = MaxAge::from_secs(age_secs);
+        let decoded = if inner.format.reads_older() {
+            inner.codec.decode_any_within(cookie, now, max_age)
+        } else {
+            inner.codec.decode_within(cookie, now, max_age)
+        };
         match decoded.problem {
-            None => Ok(decoded.data),
-            Some(problem) => Err(reason(&problem)),
+            None => Ok(inner.in_form(decoded.data)),
+            Some(problem) => {
+                if matches!(problem, Problem::Pickle(_)) {
+                    log(&problem);
+                }
+                Err(reason(&problem))
+            }
         }
+    }
+}
+
+impl Inner {
+    fn encode(&self, data: &Dict, now: Timestamp) -> Result<String, EngineError> {
+        Ok(match self.format.writes {
+            Serializer::Json => self.codec.encode(data, now)?,
+            Serializer::Pickle => self.codec.encode_pickle(data, now)?,
+        })
+    }
+
+    /// Pickles of Django before 4.1 hold the expiry as a `datetime`, which JSON cannot (S20).
+    fn in_form(&self, mut data: Dict) -> Dict {
+        if self.format.writes == Serializer::Json
+            && let Some(Value::Object(object)) = data.get(EXPIRY_KEY)
+            && let Object::DateTime(moment) = &**object
+        {
+            let text = moment.isoformat();
+            data.insert(EXPIRY_KEY, text);
+        }
+        data
+    }
+}
+
+/// Says why stored data is not read (R25). Django is silent but for the signature.
+fn log(problem: &Problem) {
+    match problem {
+        Problem::BadSignature => {
+            tracing::warn!(target: "django.security.SuspiciousSession", "Session data corrupted");
+        }
+        Problem::Unreadable(e) => tracing::warn!(
+            target: "cloakroom.sessions",
+            error = e as &(dyn std::error::Error + 'static),
+            "a session is genuine and cannot be read; it counts as empty"
+        ),
+        Problem::Pickle(e) => tracing::warn!(
+            target: "cloakroom.sessions",
+            error = e as &(dyn std::error::Error + 'static),
+            "a session is a pickle that is not read; it counts as empty"
+        ),
+        _ => tracing::warn!(target: "cloakroom.sessions", "a session holds no dictionary; it counts as empty"),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use cloakroom_auth::backends::BackendKind;
 use cloakroom_auth::{AtLimit, SessionLimit, SetupError};
 use cloakroom_cache::{Cache, CacheUrl};
+use cloakroom_core::clock::Clock;
 use cloakroom_core::cookies::{CookieSpec, LegacySalt, SameSite};
 use cloakroom_core::csrf::{FetchMetadata, Policy, PolicySettings, SecretStore};
 use cloakroom_core::hashers::{DjangoVersion, HasherSet};
@@ -16,13 +17,16 @@ use cloakroom_core::proxies::TrustedProxies;
 use cloakroom_core::secret::SecretKeys;
 use cloakroom_core::validators::{self, PasswordValidator};
 use cloakroom_db::Database;
-use cloakroom_sessions::{AnyEngine, CookieCodec, CookieEnd, DeadCookie, SavePolicy, SessionConfig, TextCodec};
+use cloakroom_sessions::{
+    AnyEngine, CookieCodec, CookieEnd, DeadCookie, Format, MovingEngine, OlderNames, SavePolicy, SessionConfig,
+    TextCodec,
+};
 use cloakroom_sessions::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, SignedCookiesEngine};
 use cloakroom_web::{CsrfConfig, Debug, LoginUrls, MessageStorage, MessagesConfig, SecurityConfig, WebConfig};
 use serde_json::{Map, Value};
 
 use crate::error::BuildError;
-use crate::settings::{Settings, ValidatorSetting};
+use crate::settings::{SecurityProfile, Settings, ValidatorSetting};
 
 /// Who is served where `ALLOWED_HOSTS` was not set: the names that Django serves under DEBUG (C44).
 const LOOPBACK_NAMES: [&str; 3] = [".localhost", "127.0.0.1", "[::1]"];
@@ -57,8 +61,16 @@ pub(crate) fn session_config(s: &Settings) -> Result<SessionConfig, BuildError> 
     Ok(SessionConfig {
         age_secs: s.session_cookie_age,
         cookie_end: if s.session_expire_at_browser_close { CookieEnd::WithBrowser } else { CookieEnd::AfterAge },
-        save: if s.session_save_every_request { SavePolicy::EveryRequest } else { SavePolicy::WhenModified },
-        dead_cookie: DeadCookie::Delete,
+        save: match (s.session_save_every_request, s.security_profile) {
+            (false, _) => SavePolicy::WhenModified,
+            (true, SecurityProfile::Django) => SavePolicy::EveryRequest,
+            (true, SecurityProfile::Hardened) => SavePolicy::Sliding,
+        },
+        dead_cookie: match s.security_profile {
+            SecurityProfile::Django => DeadCookie::Delete,
+            SecurityProfile::Hardened => DeadCookie::Keep,
+        },
+        older_names: OlderNames { names: s.session_cookie_name_fallbacks.clone(), until: s.session_fallback_until },
         cookie,
     })
 }
@@ -93,7 +105,7 @@ pub(crate) fn sessions_need_cache(s: &Settings) -> bool {
 
 /// The folder of the file engine must be there before anything is written.
 pub(crate) fn check_session_folder(s: &Settings) -> Result<(), BuildError> {
-    if s.session_engine != "file" {
+    if s.session_engine != "file" && !s.session_engine_fallbacks.iter().any(|name| name == "file") {
         return Ok(());
     }
     let path = session_folder(s);
@@ -108,20 +120,28 @@ pub(crate) fn engine(
     s: &Settings,
     keys: &SecretKeys,
     db: &Database,
-    cache: Arc<Cache>,
+    cache: &Arc<Cache>,
+    clock: &Arc<dyn Clock>,
 ) -> Result<AnyEngine, BuildError> {
-    let age = s.session_cookie_age;
-    let on_db = || DbEngine::new(db.clone(), TextCodec::new(keys), age);
-    Ok(match s.session_engine.as_str() {
-        "cache" => AnyEngine::Cache(CacheEngine::new(cache, age)),
-        "cached_db" => AnyEngine::CachedDb(CachedDbEngine::new(on_db(), cache, age)),
-        "file" => {
-            let path = session_folder(s);
-            let made = FileEngine::new(&path, &s.session_cookie_name, TextCodec::new(keys), age);
-            AnyEngine::File(made.map_err(|source| BuildError::SessionFolder { path, source })?)
+    let parts = EngineParts { s, keys, db, cache, format: session_format(s, clock) };
+    let engine = parts.engine(&s.session_engine, &s.session_cookie_name)?;
+    let mut older = Vec::new();
+    for name in std::iter::once(&s.session_engine).chain(&s.session_engine_fallbacks) {
+        // A session file's name begins with the cookie's, so those of other names are a store of their own.
+        let cookie_names = std::iter::once(&s.session_cookie_name).chain(&s.session_cookie_name_fallbacks);
+        for (nth, cookie_name) in cookie_names.enumerate() {
+            // `cached_db` reads the rows of `db` as they are.
+            let same_rows = s.session_engine == "cached_db" && name == "db";
+            if (nth == 0 && *name != s.session_engine && !same_rows) || (nth > 0 && name == "file") {
+                older.push(parts.engine(name, cookie_name)?);
+            }
         }
-        "signed_cookies" => AnyEngine::SignedCookies(SignedCookiesEngine::new(CookieCodec::new(keys), age)),
-        _ => AnyEngine::Db(on_db()),
+    }
+    Ok(match s.session_fallback_until {
+        Some(until) if !older.is_empty() => {
+            AnyEngine::Moving(MovingEngine::new(engine, older, until, Arc::clone(clock)))
+        }
+        _ => engine,
     })
 }
 
@@ -130,6 +150,48 @@ pub(crate) fn session_limit(s: &Settings) -> SessionLimit {
     let mut limit = SessionLimit::default();
     (limit.most, limit.most_staff, limit.at_limit) = (s.session_limit, s.session_limit_staff, at_limit);
     limit
+}
+
+/// What engines are made of.
+struct EngineParts<'a> {
+    s: &'a Settings,
+    keys: &'a SecretKeys,
+    db: &'a Database,
+    cache: &'a Arc<Cache>,
+    format: Format,
+}
+
+impl EngineParts<'_> {
+    fn engine(&self, name: &str, cookie_name: &str) -> Result<AnyEngine, BuildError> {
+        let age = self.s.session_cookie_age;
+        let text = || TextCodec::with_format(self.keys, self.format.clone());
+        let on_db = || DbEngine::new(self.db.clone(), text(), age);
+        Ok(match name {
+            "cache" => AnyEngine::Cache(CacheEngine::new(Arc::clone(self.cache), age)),
+            "cached_db" => AnyEngine::CachedDb(CachedDbEngine::new(on_db(), Arc::clone(self.cache), age)),
+            "file" => {
+                let path = session_folder(self.s);
+                let made = FileEngine::new(&path, cookie_name, text(), age);
+                AnyEngine::File(made.map_err(|source| BuildError::SessionFolder { path, source })?)
+            }
+            "signed_cookies" => {
+                let codec = CookieCodec::with_format(self.keys, self.format.clone());
+                AnyEngine::SignedCookies(SignedCookiesEngine::new(codec, age))
+            }
+            _ => AnyEngine::Db(on_db()),
+        })
+    }
+}
+
+/// A site that writes JSON and never wrote anything else reads nothing else, as Django.
+fn session_format(s: &Settings, clock: &Arc<dyn Clock>) -> Format {
+    match (s.session_serializer.as_str(), s.session_fallback_until) {
+        ("pickle", _) => Format::pickle(),
+        (_, Some(until)) if !s.session_serializer_fallbacks.is_empty() => {
+            Format::json_reading_older_until(until, Arc::clone(clock))
+        }
+        _ => Format::default(),
+    }
 }
 
 pub(crate) fn reset_timeout(s: &Settings) -> Duration {

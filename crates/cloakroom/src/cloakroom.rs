@@ -284,7 +284,7 @@ impl CloakroomBuilder {
         };
         let (keys, key_source) = settings.secret_keys(&*random)?;
         let counters = build::counters(&cache);
-        let engine = build::engine(&settings, &keys, &db, Arc::clone(&cache))?;
+        let engine = build::engine(&settings, &keys, &db, &cache, &clock)?;
         let sessions = Sessions::new(engine, session_config, Arc::clone(&clock), Arc::clone(&random));
         let sessions = sessions.with_index(SessionIndex::new(db.clone(), &keys));
         let auth = Auth::builder(db.clone(), keys.clone())

@@ -96,11 +96,7 @@ pub fn read(text: &str, keys: &SecretKeys) -> Result<Imported, ImportError> {
 /// As [`read`], but for what kind of value it holds: only a dictionary is one.
 pub fn read_value(text: &str, keys: &SecretKeys) -> Result<(Value, Imported), ImportError> {
     let (payload, envelope, key) = open(text, keys)?;
-    let (value, serializer) = if looks_like_json(&payload) {
-        (json::loads_latin1(&payload).map_err(ImportError::Json)?, Serializer::Json)
-    } else {
-        (pickle::loads(&payload).map_err(ImportError::Pickle)?, Serializer::Pickle)
-    };
+    let (value, serializer) = read_payload(&payload)?;
     match value {
         Value::Dict(_) | Value::Map(_) => Ok((value, Imported { data: Dict::new(), envelope, serializer, key })),
         _ => Err(ImportError::NotADict),
@@ -112,12 +108,27 @@ fn looks_like_json(payload: &[u8]) -> bool {
     payload.first() != Some(&0x80)
 }
 
+/// Reads the payload of a genuine text, whichever serializer wrote it.
+pub(super) fn read_payload(payload: &[u8]) -> Result<(Value, Serializer), ImportError> {
+    if looks_like_json(payload) {
+        Ok((json::loads_latin1(payload).map_err(ImportError::Json)?, Serializer::Json))
+    } else {
+        Ok((pickle::loads(payload).map_err(ImportError::Pickle)?, Serializer::Pickle))
+    }
+}
+
 fn open(text: &str, keys: &SecretKeys) -> Result<(Vec<u8>, Envelope, usize), ImportError> {
     match TimestampSigner::new(keys, SESSION_STORE_SALT).unsign_bytes(text, Timestamp::UNIX_EPOCH, None) {
         Ok((payload, key)) => return Ok((payload, Envelope::Signed, key)),
         Err(e) if e.is_bad_signature() => {}
         Err(e) => return Err(ImportError::Signing(e)),
     }
+    let (payload, key) = open_hex_hmac(text, keys)?;
+    Ok((payload, Envelope::HexHmac, key))
+}
+
+/// Opens the envelope from before 3.1 (S35).
+pub(super) fn open_hex_hmac(text: &str, keys: &SecretKeys) -> Result<(Vec<u8>, usize), ImportError> {
     let bytes = b64_decode_lenient(text.as_bytes(), 0).map_err(|_| ImportError::BadSignature)?;
     let colon = bytes.iter().position(|&b| b == b':').ok_or(ImportError::BadSignature)?;
     let (mac, payload) = (&bytes[..colon], &bytes[colon + 1..]);
@@ -126,5 +137,5 @@ fn open(text: &str, keys: &SecretKeys) -> Result<(Vec<u8>, Envelope, usize), Imp
         ct_eq(genuine.as_bytes(), mac)
     };
     let key = keys.iter().position(|k| matches(k.expose())).ok_or(ImportError::BadSignature)?;
-    Ok((payload.to_vec(), Envelope::HexHmac, key))
+    Ok((payload.to_vec(), key))
 }

@@ -2,6 +2,8 @@
 
 use crate::clock::Timestamp;
 use crate::codec::json::{self, EncodeError};
+use crate::codec::legacy::{self, ImportError};
+use crate::codec::pickle::{self, PickleError, PickleWriteError};
 use crate::secret::SecretKeys;
 use crate::signing::{Compression, MaxAge, SigningError, TimestampSigner};
 use crate::value::{Dict, Value};
@@ -59,6 +61,38 @@ impl SessionCodec {
         self.signer.dumps(data, Compression::IfSmaller, now)
     }
 
+    /// Writes a session's data as a pickle, as `PickleSerializer` did (S36); Django up to 4.2 reads it.
+    ///
+    /// # Errors
+    ///
+    /// When the data nests too deep.
+    pub fn encode_pickle(&self, data: &Dict, now: Timestamp) -> Result<String, PickleWriteError> {
+        Ok(self.signer.sign_bytes(&pickle::dumps_dict(data)?, Compression::IfSmaller, now))
+    }
+
+    /// Reads a stored text of either serializer; with `keys`, one from before 3.1 too (S35, S36). A pickle is read as
+    /// data, and one of more than plain data is [`Problem::Pickle`].
+    #[must_use]
+    pub fn decode_any(&self, text: &str, keys: Option<&SecretKeys>) -> Decoded {
+        match (self.signer.unsign_bytes(text, Timestamp::UNIX_EPOCH, None), keys) {
+            (Err(e), Some(keys)) if e.is_bad_signature() => match legacy::open_hex_hmac(text, keys) {
+                Ok((payload, key)) => Decoded::from_payload(&payload, key),
+                Err(_) => Decoded::from_error(e),
+            },
+            (Err(e), _) => Decoded::from_error(e),
+            (Ok((payload, key)), _) => Decoded::from_payload(&payload, key),
+        }
+    }
+
+    /// As [`decode_any`](Self::decode_any) for a signed_cookies session, which expires (S58).
+    #[must_use]
+    pub fn decode_any_within(&self, text: &str, now: Timestamp, max_age: MaxAge) -> Decoded {
+        match self.signer.unsign_bytes(text, now, Some(max_age)) {
+            Ok((payload, key)) => Decoded::from_payload(&payload, key),
+            Err(e) => Decoded::from_error(e),
+        }
+    }
+
     /// Reads a stored text, however old it is (S34). Whatever is wrong with it, the data is empty (S33).
     #[must_use]
     pub fn decode(&self, text: &str) -> Decoded {
@@ -94,22 +128,44 @@ pub enum Problem {
     Expired,
     /// It is genuine and cannot be decoded. Django says nothing.
     Unreadable(SigningError),
+    /// It is a genuine pickle of more than plain data, or a damaged one (S36). Nothing of it was run.
+    Pickle(PickleError),
     /// It is genuine and holds something else than a dictionary; Django fails at its first use, with a 500 (S34).
     NotADict(Value),
 }
 
 impl Decoded {
     fn from_loaded(loaded: Result<crate::signing::Loaded, SigningError>) -> Self {
-        let (data, problem, key) = match loaded {
-            Ok(loaded) => match loaded.value {
-                Value::Dict(data) => (data, None, Some(loaded.key)),
-                other => (Dict::new(), Some(Problem::NotADict(other)), Some(loaded.key)),
-            },
-            Err(SigningError::NoSignature | SigningError::Mismatch) => (Dict::new(), Some(Problem::BadSignature), None),
-            Err(SigningError::Expired { .. }) => (Dict::new(), Some(Problem::Expired), None),
-            Err(e) => (Dict::new(), Some(Problem::Unreadable(e)), None),
+        match loaded {
+            Ok(loaded) => Self::from_value(loaded.value, loaded.key),
+            Err(e) => Self::from_error(e),
+        }
+    }
+
+    fn from_payload(payload: &[u8], key: usize) -> Self {
+        let problem = match legacy::read_payload(payload) {
+            Ok((value, _)) => return Self::from_value(value, key),
+            Err(ImportError::Json(e)) => Problem::Unreadable(SigningError::Json(e)),
+            Err(ImportError::Pickle(e)) => Problem::Pickle(e),
+            Err(_) => Problem::BadSignature,
         };
-        Self { data, problem, key }
+        Self { data: Dict::new(), problem: Some(problem), key: Some(key) }
+    }
+
+    fn from_value(value: Value, key: usize) -> Self {
+        match value {
+            Value::Dict(data) => Self { data, problem: None, key: Some(key) },
+            other => Self { data: Dict::new(), problem: Some(Problem::NotADict(other)), key: Some(key) },
+        }
+    }
+
+    fn from_error(error: SigningError) -> Self {
+        let problem = match error {
+            SigningError::NoSignature | SigningError::Mismatch => Problem::BadSignature,
+            SigningError::Expired { .. } => Problem::Expired,
+            e => Problem::Unreadable(e),
+        };
+        Self { data: Dict::new(), problem: Some(problem), key: None }
     }
 }
 
@@ -153,6 +209,22 @@ mod tests {
         assert_eq!(codec.decode(&text).problem, None);
         assert_eq!(codec.decode_within(&text, NOW.plus_secs(604_800), week).data, data());
         assert_eq!(codec.decode_within(&text, NOW.plus_secs(604_801), week).problem, Some(Problem::Expired));
+    }
+
+    /// S35, S36: either serializer, either envelope, and nothing but data.
+    #[test]
+    fn pickles_are_read_as_data() {
+        let codec = codec(SESSION_STORE_SALT);
+        let keys = SecretKeys::new(SecretKey::new("key").unwrap(), Vec::new());
+        for text in [codec.encode(&data(), NOW).unwrap(), codec.encode_pickle(&data(), NOW).unwrap()] {
+            let back = codec.decode_any(&text, None);
+            assert_eq!((back.data, back.problem, back.key), (data(), None, Some(0)));
+        }
+        let pickled = codec.encode_pickle(&data(), NOW).unwrap();
+        assert!(matches!(codec.decode(&pickled).problem, Some(Problem::Unreadable(_))));
+        let code = codec.signer.sign_bytes(b"\x80\x04cos\nsystem\n(X\x02\0\0\0idtR.", Compression::Never, NOW);
+        assert!(matches!(codec.decode_any(&code, Some(&keys)).problem, Some(Problem::Pickle(_))));
+        assert_eq!(codec.decode_any("forged:1vbVSP:x", Some(&keys)).problem, Some(Problem::BadSignature));
     }
 
     /// S34: what is no dictionary is told apart, and gives no data.

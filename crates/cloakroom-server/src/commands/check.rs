@@ -48,6 +48,7 @@ pub async fn run(site: &Cloakroom, args: &CheckArgs, terminal: &mut dyn Terminal
         let id = if needed { "cloakroom.E022" } else { "cloakroom.W022" };
         findings.push(finding(id, &error.to_string(), "start it, or set CACHE_URL to where it is"));
     }
+    findings.extend(checks::fallbacks(site.settings(), site.clock().now()));
     if args.templates {
         let templates = Templates::load(site.settings().templates_dir.as_deref().map(Path::new));
         let problems = match &templates {

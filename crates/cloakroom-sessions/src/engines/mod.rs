@@ -5,8 +5,10 @@ mod cached_db;
 mod db;
 mod file;
 mod locks;
+mod moving;
 mod signed_cookies;
 
 pub use self::{
-    cache::CacheEngine, cached_db::CachedDbEngine, db::DbEngine, file::FileEngine, signed_cookies::SignedCookiesEngine,
+    cache::CacheEngine, cached_db::CachedDbEngine, db::DbEngine, file::FileEngine, moving::MovingEngine,
+    signed_cookies::SignedCookiesEngine,
 };

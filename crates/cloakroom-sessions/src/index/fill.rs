@@ -55,7 +55,7 @@ impl Sessions {
         let (Ready::Yes(index) | Ready::NotFilled(index, _)) = self.ready_index().await? else {
             return Err(EngineError::from(DbError::NotMigrated { table: "cloakroom_session_index".to_owned() }).into());
         };
-        let mut keys = match self.engine() {
+        let mut keys = match self.engine().current() {
             AnyEngine::File(engine) => engine.keys().await?,
             _ => Vec::new(),
         };
@@ -106,6 +106,31 @@ impl Sessions {
         }
     }
 
+    /// Ends those that wait in older engines to be moved.
+    async fn end_all_before(&self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<u64, SessionError> {
+        let AnyEngine::Moving(moving) = self.engine() else { return Ok(0) };
+        let mut ended = 0;
+        for engine in moving.from_engines() {
+            let mut keys = match engine {
+                AnyEngine::File(engine) => engine.keys().await?,
+                _ => Vec::new(),
+            };
+            if let Some(db) = engine.on_db() {
+                let (mut after, mut is_last) = (None, false);
+                while !is_last {
+                    let (page, last) = self.page(db, &mut after).await?;
+                    keys.extend(page.into_iter().map(|session| session.key));
+                    is_last = last;
+                }
+            }
+            for some in keys.chunks(END_TOGETHER) {
+                ended += self.end_together(some).await?;
+                progress(ended);
+            }
+        }
+        Ok(ended)
+    }
+
     /// Ends every session that can be found: all rows or files, those of nobody included; of a cache those in the index.
     /// `progress` is told how many so far. Returns how many were ended.
     ///
@@ -113,14 +138,14 @@ impl Sessions {
     ///
     /// The store failed. What was ended before stays ended.
     pub async fn end_all(&self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<u64, SessionError> {
-        let mut ended = 0;
-        let mut keys = match self.engine() {
+        let mut ended = self.end_all_before(progress).await?;
+        let mut keys = match self.engine().current() {
             AnyEngine::File(engine) => engine.keys().await?,
             _ => Vec::new(),
         };
         let (mut after, mut last) = (None, String::new());
         loop {
-            let (page, is_last) = match (self.engine().on_db(), self.engine()) {
+            let (page, is_last) = match (self.engine().on_db(), self.engine().current()) {
                 (Some(db), _) => {
                     let (page, is_last) = self.page(db, &mut after).await?;
                     (page.into_iter().map(|session| session.key).collect(), is_last)

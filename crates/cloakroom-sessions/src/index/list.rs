@@ -290,10 +290,17 @@ impl Sessions {
                 }
                 found => found?,
             },
-            None => match self.engine().load(&key, now).await? {
-                Loaded::Live(record) => Some((record, end)),
-                _ => None,
-            },
+            None => None,
+        };
+        // While a site moves, a session may be where it was before still.
+        let found = match (found, self.engine()) {
+            (None, engine) if engine.on_db().is_none() || matches!(engine, AnyEngine::Moving(_)) => {
+                match engine.load(&key, now).await? {
+                    Loaded::Live(record) => Some((record, end)),
+                    _ => None,
+                }
+            }
+            (found, _) => found,
         };
         Ok(found.map(|(record, expire_date)| StoredSession {
             key,
@@ -359,8 +366,8 @@ impl Visit {
 
 impl AnyEngine {
     /// The rows behind the engine, if sessions are rows.
-    pub(super) const fn on_db(&self) -> Option<&DbEngine> {
-        match self {
+    pub(super) fn on_db(&self) -> Option<&DbEngine> {
+        match self.current() {
             Self::Db(engine) => Some(engine),
             Self::CachedDb(engine) => Some(engine.db()),
             _ => None,

@@ -203,7 +203,7 @@ impl Sessions {
     /// Has these sessions listed in `index`. Only the first call has an effect, and none where the cookie is the session.
     #[must_use]
     pub fn with_index(self, index: SessionIndex) -> Self {
-        if !matches!(self.engine(), AnyEngine::SignedCookies(_)) {
+        if !self.engine().keeps_data_in_cookie() {
             self.inner().index.get_or_init(|| index);
         }
         self

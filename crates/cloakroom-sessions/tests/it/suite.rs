@@ -541,14 +541,14 @@ fn key(c: char) -> SessionKey {
     SessionKey::parse(&c.to_string().repeat(32)).unwrap()
 }
 
-fn one(name: &str, value: i64) -> Arc<Dict> {
+pub(crate) fn one(name: &str, value: i64) -> Arc<Dict> {
     let mut data = Dict::new();
     data.insert(name, value);
     Arc::new(data)
 }
 
 /// Stores a session as a log-in does.
-async fn signed_in(sessions: &Sessions, user: &str) -> SessionKey {
+pub(crate) async fn signed_in(sessions: &Sessions, user: &str) -> SessionKey {
     let session = sessions.open(None).load().await.unwrap();
     session.set("_auth_user_id", user).unwrap();
     session.save().await.unwrap();
@@ -563,6 +563,6 @@ fn names(session: &Session) -> Vec<String> {
     session.keys().iter().map(|k| k.to_string_lossy()).collect()
 }
 
-fn text(cookie: SetCookie) -> String {
+pub(crate) fn text(cookie: SetCookie) -> String {
     cookie.to_header_value(T0).unwrap()
 }

@@ -14,8 +14,8 @@ use cloakroom_core::value::Dict;
 use cloakroom_db::sessions::{self, SessionRow};
 use cloakroom_db::{Database, DatabaseUrl, Durability, Options, migrations};
 use cloakroom_sessions::{
-    AnyEngine, CacheEngine, CachedDbEngine, CookieCodec, DbEngine, FileEngine, SessionConfig, SessionIndex, Sessions,
-    SignedCookiesEngine, TextCodec,
+    AnyEngine, CacheEngine, CachedDbEngine, CookieCodec, DbEngine, FileEngine, MovingEngine, SessionConfig,
+    SessionIndex, Sessions, SignedCookiesEngine, TextCodec,
 };
 use tempfile::TempDir;
 
@@ -94,10 +94,26 @@ impl World {
     }
 
     pub(crate) fn sessions(&self, kind: Kind, config: SessionConfig) -> Sessions {
+        let engine = self.engine(kind, &config);
+        self.sessions_in(engine, config)
+    }
+
+    /// Sessions that move from one engine to another until an hour from now.
+    pub(crate) fn moving(&self, from: Kind, to: Kind, config: SessionConfig) -> Sessions {
+        let (to, from) = (self.engine(to, &config), self.engine(from, &config));
+        let engine = MovingEngine::new(to, vec![from], T0.plus_secs(3_600), Arc::clone(&self.clock) as _);
+        self.sessions_in(AnyEngine::Moving(engine), config)
+    }
+
+    fn sessions_in(&self, engine: AnyEngine, config: SessionConfig) -> Sessions {
+        Sessions::new(engine, config, Arc::clone(&self.clock) as _, Arc::new(OsRandom))
+    }
+
+    fn engine(&self, kind: Kind, config: &SessionConfig) -> AnyEngine {
         let age = config.age_secs;
         let text = TextCodec::new(&self.keys);
         let db = || DbEngine::new(self.db.clone(), text.clone(), age);
-        let engine = match kind {
+        match kind {
             Kind::Db => AnyEngine::Db(db()),
             Kind::Cache => AnyEngine::Cache(CacheEngine::new(Arc::clone(&self.cache), age)),
             Kind::CachedDb => AnyEngine::CachedDb(CachedDbEngine::new(db(), Arc::clone(&self.cache), age)),
@@ -108,8 +124,7 @@ impl World {
             Kind::SignedCookies => {
                 AnyEngine::SignedCookies(SignedCookiesEngine::new(CookieCodec::new(&self.keys), age))
             }
-        };
-        Sessions::new(engine, config, Arc::clone(&self.clock) as _, Arc::new(OsRandom))
+        }
     }
 
     /// As [`sessions`](Self::sessions), with an index that nobody else has a part of in memory: another process.

@@ -10,10 +10,7 @@ impl Ctx {
     /// The session before anybody has looked into it. Nothing is read (S60).
     #[must_use]
     pub fn lazy_session(&self) -> &LazySession {
-        self.0.session.get_or_init(|| {
-            let sessions = self.sessions();
-            sessions.open(self.cookie(&sessions.config().cookie.name).as_deref())
-        })
+        self.0.session.get_or_init(|| self.sessions().open_from(|name| self.cookie(name)))
     }
 
     /// The session, loaded once per request. The answer varies by cookie from then on.
@@ -49,11 +46,12 @@ impl Ctx {
             return self.sessions().needs_finish(session).then_some(session);
         }
         let config = self.sessions().config();
-        let cookie = self.cookie(&config.cookie.name)?;
-        // A key that nobody used is kept as it is: only loading could tell that it opens nothing (S61).
-        let idle = SessionKey::parse(&cookie).is_some() && config.save == SavePolicy::WhenModified;
-        if idle {
-            return None;
+        if config.save == SavePolicy::WhenModified {
+            let cookie = self.cookie(&config.cookie.name)?;
+            // A key that nobody used is kept as it is: only loading could tell that it opens nothing (S61).
+            if SessionKey::parse(&cookie).is_some() {
+                return None;
+            }
         }
         let session = self.lazy_session();
         self.sessions().needs_finish(session).then_some(session)

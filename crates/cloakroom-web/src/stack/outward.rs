@@ -167,7 +167,7 @@ async fn finish_session(ctx: &Ctx, session: &LazySession, status: StatusCode) ->
         ctx.vary_on_cookie();
     }
     ctx.note_use(session, if finish.set_cookie.is_some() { Usage::Saved } else { Usage::Read });
-    Ok(finish.set_cookie.map_or(Ok(()), |cookie| ctx.add_cookie(&cookie)))
+    Ok(finish.set_cookie.iter().chain(&finish.older).try_for_each(|cookie| ctx.add_cookie(cookie)))
 }
 
 /// After a log-in, ends what is beyond the user's limit of sessions: now that this one is stored, it counts (S20).

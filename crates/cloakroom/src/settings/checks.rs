@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
+use cloakroom_core::clock::Timestamp;
 use cloakroom_core::secret::{SecretKey, SecretKeys};
 
 use super::Settings;
@@ -125,6 +126,47 @@ pub fn compatibility(settings: &Settings) -> Vec<Finding> {
         Finding::error("4_0.E001", &message, "write it as https://name")
     })
     .collect()
+}
+
+/// What `check` says of a move of sessions that is under way, or over, at `now`.
+///
+/// ```
+/// use cloakroom::core::clock::Timestamp;
+/// use cloakroom::settings::{RawSettings, Settings, checks};
+///
+/// let mut raw = RawSettings::new();
+/// raw.set("SESSION_ENGINE_FALLBACKS", vec!["file"])?;
+/// raw.set("SESSION_FALLBACK_UNTIL", "2027-01-31")?;
+/// let settings = Settings::parse(&raw)?;
+/// assert_eq!(checks::fallbacks(&settings, Timestamp::from_secs(1_800_000_000))[0].id, "cloakroom.W023");
+/// assert_eq!(checks::fallbacks(&settings, Timestamp::from_secs(1_900_000_000))[0].id, "cloakroom.W024");
+/// # Ok::<(), cloakroom::settings::SettingsError>(())
+/// ```
+#[must_use]
+pub fn fallbacks(settings: &Settings, now: Timestamp) -> Vec<Finding> {
+    let Some(until) = settings.session_fallback_until else { return Vec::new() };
+    let lists = [
+        ("SESSION_ENGINE_FALLBACKS", &settings.session_engine_fallbacks),
+        ("SESSION_COOKIE_NAME_FALLBACKS", &settings.session_cookie_name_fallbacks),
+        ("SESSION_SERIALIZER_FALLBACKS", &settings.session_serializer_fallbacks),
+    ];
+    let set: Vec<_> = lists.iter().filter(|(_, list)| !list.is_empty()).collect();
+    let named = set.iter().map(|(name, list)| format!("{name} = {list:?}")).collect::<Vec<_>>().join(", ");
+    if set.is_empty() {
+        Vec::new()
+    } else if now < until {
+        vec![Finding::warning(
+            "cloakroom.W023",
+            &format!("sessions are still taken over from before, until {}: {named}", until.to_isoformat()),
+            "the log of `cloakroom serve` counts those that still come",
+        )]
+    } else {
+        vec![Finding::warning(
+            "cloakroom.W024",
+            &format!("no sessions are taken over any more, since {}: {named}", until.to_isoformat()),
+            "remove these settings and SESSION_FALLBACK_UNTIL",
+        )]
+    }
 }
 
 /// What `check --deploy` says of these settings where the site has all parts.

@@ -43,6 +43,17 @@ pub struct ValidatorSetting {
     pub options: Map<String, Value>,
 }
 
+/// `SECURITY_PROFILE`: which side is taken where a safer answer than Django's would contradict Django's (D11).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SecurityProfile {
+    /// Django's, to the letter.
+    #[default]
+    Django,
+    /// The safer one: a cookie is deleted or replaced only by a request that changed its session (D8), and sliding
+    /// expiry writes seldom (D15).
+    Hardened,
+}
+
 /// `SESSION_COOKIE_SAMESITE` and `CSRF_COOKIE_SAMESITE`: the value as written, or `None` to leave the attribute out.
 pub type SameSiteSetting = Option<String>;
 
@@ -114,17 +125,25 @@ pub struct Settings {
     pub secure_referrer_policy: Option<Vec<String>>,
     pub secure_ssl_host: Option<String>,
     pub secure_ssl_redirect: bool,
+    /// `django` or `hardened`.
+    pub security_profile: SecurityProfile,
     pub session_cache_alias: String,
     /// Seconds.
     pub session_cookie_age: i64,
     pub session_cookie_domain: Option<String>,
     pub session_cookie_httponly: bool,
     pub session_cookie_name: String,
+    /// Names under which the cookie may still come, until [`session_fallback_until`](Self::session_fallback_until).
+    pub session_cookie_name_fallbacks: Vec<String>,
     pub session_cookie_path: String,
     pub session_cookie_samesite: SameSiteSetting,
     pub session_cookie_secure: bool,
     /// The short name: `db`, `cache`, `cached_db`, `file` or `signed_cookies`.
     pub session_engine: String,
+    /// Engines whose sessions move to `session_engine` when they are met, by short names.
+    pub session_engine_fallbacks: Vec<String>,
+    /// From then on no fallback of sessions is looked at. Must be set where there is one.
+    pub session_fallback_until: Option<Timestamp>,
     pub session_expire_at_browser_close: bool,
     pub session_file_path: Option<String>,
     /// How many sessions a user may have at once; `None` is no limit. Not Django's.
@@ -137,6 +156,8 @@ pub struct Settings {
     pub session_save_every_request: bool,
     /// The short name: `json` or `pickle`.
     pub session_serializer: String,
+    /// Serializers that are read besides, by short names.
+    pub session_serializer_fallbacks: Vec<String>,
     pub signed_cookie_legacy_salt_fallback: bool,
     /// A folder whose files replace the built-in templates of the same name.
     pub templates_dir: Option<String>,
@@ -225,6 +246,40 @@ mod tests {
         assert_eq!(s.database_url.expose(), "sqlite://a");
         let s = from_env(&[("DATABASE_URL", "sqlite://b")]).unwrap();
         assert_eq!(s.database_url.expose(), "sqlite://b");
+    }
+
+    /// M28, S10.
+    #[test]
+    fn what_sessions_fall_back_to_must_differ_and_end() {
+        let s = from_env(&[
+            ("CLOAKROOM_SESSION_ENGINE", "cached_db"),
+            ("CLOAKROOM_SESSION_ENGINE_FALLBACKS", r#"["django.contrib.sessions.backends.db", "file"]"#),
+            ("CLOAKROOM_SESSION_COOKIE_NAME_FALLBACKS", r#"["sid"]"#),
+            ("CLOAKROOM_SESSION_SERIALIZER_FALLBACKS", r#"["django.contrib.sessions.serializers.PickleSerializer"]"#),
+            ("CLOAKROOM_SESSION_FALLBACK_UNTIL", "2027-01-31"),
+            ("CLOAKROOM_SECURITY_PROFILE", "hardened"),
+        ])
+        .unwrap();
+        assert_eq!(s.session_engine_fallbacks, ["db", "file"]);
+        assert_eq!(s.session_serializer_fallbacks, ["pickle"]);
+        assert_eq!(s.session_fallback_until, Some(Timestamp::from_secs(1_801_353_600)));
+        assert_eq!(s.security_profile, SecurityProfile::Hardened);
+        let moment = from_env(&[("CLOAKROOM_SESSION_FALLBACK_UNTIL", "2027-01-31T01:00:00+01:00")]).unwrap();
+        assert_eq!(moment.session_fallback_until, s.session_fallback_until);
+
+        let e = from_env(&[("CLOAKROOM_SESSION_ENGINE_FALLBACKS", r#"["file"]"#)]).unwrap_err().to_string();
+        assert!(e.contains("SESSION_ENGINE_FALLBACKS needs SESSION_FALLBACK_UNTIL"), "{e}");
+        let e = from_env(&[
+            ("CLOAKROOM_SESSION_COOKIE_NAME_FALLBACKS", r#"["sessionid"]"#),
+            ("CLOAKROOM_SESSION_FALLBACK_UNTIL", "2027-01-31"),
+        ])
+        .unwrap_err()
+        .to_string();
+        assert!(e.contains("which SESSION_COOKIE_NAME is already"), "{e}");
+        let e = from_env(&[("CLOAKROOM_SESSION_FALLBACK_UNTIL", "soon")]).unwrap_err().to_string();
+        assert!(e.contains("a date or a moment"), "{e}");
+        let e = from_env(&[("CLOAKROOM_SESSION_ENGINE_FALLBACKS", r#"["memcached"]"#)]).unwrap_err().to_string();
+        assert!(e.contains("a list of db, cache"), "{e}");
     }
 
     /// L03, T03.

@@ -2,13 +2,14 @@
 
 use cloakroom_auth::ThrottleLimits;
 use cloakroom_core::clock::Timestamp;
+use cloakroom_core::pydatetime::DateTime;
 use cloakroom_core::secret::Secret;
 use serde_json::{Map, Value};
 
 use super::error::SettingsError;
 use super::names;
 use super::source::{Origin, RawSettings};
-use super::{DEFAULT_SECRET_KEY_FILE, Settings, ValidatorSetting};
+use super::{DEFAULT_SECRET_KEY_FILE, SecurityProfile, Settings, ValidatorSetting};
 
 const ENGINES: [(&str, &str); 5] = [
     ("db", "django.contrib.sessions.backends.db"),
@@ -22,6 +23,8 @@ const SERIALIZERS: [(&str, &str); 2] = [
     ("json", "django.contrib.sessions.serializers.JSONSerializer"),
     ("pickle", "django.contrib.sessions.serializers.PickleSerializer"),
 ];
+
+const PROFILES: [(&str, &str); 2] = [("django", "django"), ("hardened", "hardened")];
 
 const MESSAGE_STORAGES: [(&str, &str); 3] = [
     ("fallback", "django.contrib.messages.storage.fallback.FallbackStorage"),
@@ -113,6 +116,10 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         secure_referrer_policy: r.referrer_policy()?,
         secure_ssl_host: r.optional_text("SECURE_SSL_HOST", None)?,
         secure_ssl_redirect: r.bool("SECURE_SSL_REDIRECT", false)?,
+        security_profile: match r.choice("SECURITY_PROFILE", "django", &PROFILES)?.as_str() {
+            "hardened" => SecurityProfile::Hardened,
+            _ => SecurityProfile::Django,
+        },
         session_cache_alias: r.text("SESSION_CACHE_ALIAS", "default")?,
         session_cookie_age: r.int("SESSION_COOKIE_AGE", 1_209_600)?,
         session_cookie_domain: r.optional_text("SESSION_COOKIE_DOMAIN", None)?,
@@ -121,7 +128,10 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         session_cookie_path: r.text("SESSION_COOKIE_PATH", "/")?,
         session_cookie_samesite: r.same_site("SESSION_COOKIE_SAMESITE")?,
         session_cookie_secure: r.bool("SESSION_COOKIE_SECURE", false)?,
+        session_cookie_name_fallbacks: r.list("SESSION_COOKIE_NAME_FALLBACKS", &[])?,
         session_engine: r.choice("SESSION_ENGINE", "db", &ENGINES)?,
+        session_engine_fallbacks: r.choices("SESSION_ENGINE_FALLBACKS", &ENGINES)?,
+        session_fallback_until: r.date("SESSION_FALLBACK_UNTIL")?,
         session_expire_at_browser_close: r.bool("SESSION_EXPIRE_AT_BROWSER_CLOSE", false)?,
         session_file_path: r.optional_text("SESSION_FILE_PATH", None)?,
         session_limit: r.session_limit("SESSION_LIMIT")?,
@@ -129,6 +139,7 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         session_limit_staff: r.session_limit("SESSION_LIMIT_STAFF")?,
         session_save_every_request: r.bool("SESSION_SAVE_EVERY_REQUEST", false)?,
         session_serializer: r.choice("SESSION_SERIALIZER", "json", &SERIALIZERS)?,
+        session_serializer_fallbacks: r.choices("SESSION_SERIALIZER_FALLBACKS", &SERIALIZERS)?,
         signed_cookie_legacy_salt_fallback: r.bool("SIGNED_COOKIE_LEGACY_SALT_FALLBACK", false)?,
         templates_dir: r.optional_text("TEMPLATES_DIR", None)?,
         throttle: r.throttle()?,
@@ -153,7 +164,33 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
             "EMAIL_USE_TLS and EMAIL_USE_SSL are both true; set the one that the mail server speaks".into(),
         ));
     }
+    check_fallbacks(&settings)?;
     Ok(settings)
+}
+
+/// What is read besides must be something else, and must end.
+fn check_fallbacks(s: &Settings) -> Result<(), SettingsError> {
+    let lists = [
+        ("SESSION_ENGINE", &s.session_engine, "SESSION_ENGINE_FALLBACKS", &s.session_engine_fallbacks),
+        (
+            "SESSION_COOKIE_NAME",
+            &s.session_cookie_name,
+            "SESSION_COOKIE_NAME_FALLBACKS",
+            &s.session_cookie_name_fallbacks,
+        ),
+        ("SESSION_SERIALIZER", &s.session_serializer, "SESSION_SERIALIZER_FALLBACKS", &s.session_serializer_fallbacks),
+    ];
+    for (name, now, fallbacks_name, fallbacks) in lists {
+        if fallbacks.contains(now) {
+            return Err(SettingsError::Conflict(format!("{fallbacks_name} names {now:?}, which {name} is already")));
+        }
+        if !fallbacks.is_empty() && s.session_fallback_until.is_none() {
+            return Err(SettingsError::Conflict(format!(
+                "{fallbacks_name} needs SESSION_FALLBACK_UNTIL, the date from which on it is ignored, such as \"2027-01-31\""
+            )));
+        }
+    }
+    Ok(())
 }
 
 struct Reader<'a> {
@@ -309,6 +346,17 @@ impl Reader<'_> {
         )
     }
 
+    /// Dotted paths or short names, as short names.
+    fn choices(&self, name: &str, all: &[(&str, &str)]) -> Result<Vec<String>, SettingsError> {
+        let find = |given: &String| {
+            all.iter().find(|(short, path)| given == short || given == path).map(|(short, _)| (*short).to_owned())
+        };
+        self.list(name, &[])?.iter().map(find).collect::<Option<_>>().ok_or_else(|| {
+            let names: Vec<_> = all.iter().map(|(short, _)| *short).collect();
+            self.invalid(name, format!("a list of {} or their dotted paths in Django", names.join(", ")))
+        })
+    }
+
     fn validators(&self) -> Result<Vec<ValidatorSetting>, SettingsError> {
         const NAME: &str = "AUTH_PASSWORD_VALIDATORS";
         let wanted = "a list of tables with NAME and, if need be, OPTIONS";
@@ -351,6 +399,17 @@ impl Reader<'_> {
             Some((Value::String(s), _)) if !s.is_empty() => Ok(Some(Secret::new(s.clone()))),
             Some(_) => Err(self.invalid("SECRET_KEY", "a text that is not empty")),
         }
+    }
+
+    /// A date or a moment in ISO 8601; without an offset it is UTC.
+    fn date(&self, name: &str) -> Result<Option<Timestamp>, SettingsError> {
+        let Some(text) = self.optional_text(name, None)? else { return Ok(None) };
+        let parse = |text: &str| DateTime::fromisoformat(text)?.to_timestamp();
+        parse(&text)
+            .or_else(|| parse(&format!("{text}+00:00")))
+            .or_else(|| parse(&format!("{text}T00:00:00+00:00")))
+            .map(Some)
+            .ok_or_else(|| self.invalid(name, "a date or a moment, such as 2027-01-31 or 2027-01-31T12:00:00Z"))
     }
 
     /// Unix seconds, as a number or as text.
