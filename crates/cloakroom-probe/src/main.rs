@@ -78,9 +78,11 @@ async fn serve(addr: SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let mut raw = RawSettings::read(None, variables)?;
-    // Django has no throttle, and scenarios guess a lot.
-    if !raw.contains("THROTTLE") {
-        raw.set("THROTTLE", false)?;
+    // Django has no throttle, and scenarios guess a lot; the reference's pages show no messages.
+    for name in ["THROTTLE", "SHOW_MESSAGES"] {
+        if !raw.contains(name) {
+            raw.set(name, false)?;
+        }
     }
     let settings = Settings::parse(&raw)?;
     let site = Cloakroom::builder().settings(settings).build().await?;

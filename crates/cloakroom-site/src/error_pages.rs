@@ -17,14 +17,14 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::accounts::Accounts;
-use crate::templates::context::ErrorPage;
+use crate::templates::context::{Again, ErrorPage};
 
-/// Nothing but the stylesheet and the icon; an error page has no form (H01).
-fn policy(nonce: Option<&str>) -> Option<HeaderValue> {
+/// Nothing but the stylesheet and the icon; an error page has no form but one that expired (H01, X11).
+fn policy(nonce: Option<&str>, form_action: &str) -> Option<HeaderValue> {
     let nonce = nonce.map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
     let policy = format!(
         "default-src 'none'; style-src 'self'{nonce}; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
-         form-action 'none'; frame-ancestors 'none'"
+         form-action {form_action}; frame-ancestors 'none'"
     );
     HeaderValue::from_str(&policy).ok()
 }
@@ -48,11 +48,13 @@ impl ErrorPages {
             title: said.title.to_string(),
             text: said.text.to_string(),
             detail: said.detail.as_deref().unwrap_or_default().to_owned(),
+            again: said.again.as_ref().map(Again::from),
         };
-        match self.0.pages().html(None, nonce.as_deref(), &page) {
+        let form = if page.again.is_some() { "'self'" } else { "'none'" };
+        match self.0.pages().html(None, nonce.as_deref(), &[], &page) {
             Ok(html) => {
                 response.headers_mut().remove(CONTENT_LENGTH);
-                if let Some(policy) = policy(nonce.as_deref()) {
+                if let Some(policy) = policy(nonce.as_deref(), form) {
                     response.headers_mut().entry(CONTENT_SECURITY_POLICY).or_insert(policy);
                 }
                 *response.body_mut() = Body::from(html);

@@ -7,7 +7,7 @@ use axum::Router;
 use cloakroom::Cloakroom;
 use cloakroom::settings::Settings;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, ShowMessages};
 use crate::error::not_found;
 use crate::mail::{MailSettingsError, PostOffice};
 use crate::setup::SetupLink;
@@ -73,6 +73,10 @@ fn parts(settings: &Settings) -> Result<(Accounts, PostOffice), SiteError> {
     let accounts = match settings.x_frame_options.eq_ignore_ascii_case("SAMEORIGIN") {
         true => accounts.with_frame_ancestors("'self'"),
         false => accounts,
+    };
+    let accounts = match settings.show_messages {
+        true => accounts,
+        false => accounts.with_messages(ShowMessages::No),
     };
     let office = PostOffice::from_settings(settings, templates, accounts.urls().clone())?;
     Ok((accounts, office))

@@ -34,6 +34,8 @@ pub struct WebConfig {
     pub messages: MessagesConfig,
     /// Where guards answer 403 instead of sending to the log-in page.
     pub api: ApiPaths,
+    /// `RESUME_POSTS`: whether forms that a guard turned away wait for the log-in (M22). `None` is Django's answer, 405.
+    pub resume_posts: Option<ResumePosts>,
     /// `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` (V02).
     pub legacy_salt: LegacySalt,
 }
@@ -112,6 +114,13 @@ impl Default for LoginUrls {
             logout_redirect_url: None,
         }
     }
+}
+
+/// Where a form that waited for the log-in is sent again (M22).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResumePosts {
+    /// The path of the page that asks: `resume/` of the account pages.
+    pub page: String,
 }
 
 /// How much a request may hold (F04).

@@ -17,6 +17,7 @@ mod error;
 pub mod extract;
 pub mod forms;
 pub mod guards;
+mod interrupted;
 mod messages;
 pub mod pages;
 mod remote_user;
@@ -26,14 +27,15 @@ mod stack;
 
 pub use self::body::{BodyError, FormData, FormRejection, JsonBody, QueryDict, Upload};
 pub use self::config::{
-    ApiPaths, CsrfConfig, Debug, HostCheck, Limits, LoginUrls, MessageStorage, MessagesConfig, SecurityConfig,
-    WebConfig,
+    ApiPaths, CsrfConfig, Debug, HostCheck, Limits, LoginUrls, MessageStorage, MessagesConfig, ResumePosts,
+    SecurityConfig, WebConfig,
 };
 pub use self::csp::{CspOverride, CspOverrideFuture, CspOverrideService, csp_override, csp_report_only_override};
 pub use self::csrf::Csrf;
 pub use self::ctx::{Connection, Ctx};
 pub use self::extract::{Auth, Client, CurrentUser, LazySession, MissingLayer, Session, User};
 pub use self::guards::GuardRejection;
+pub use self::interrupted::{FormAgain, KeptPost};
 pub use self::messages::{Messages, MessagesRejection};
 pub use self::remote_user::{OnAbsence, RemoteUser, RemoteUserService};
 pub use self::respond::{permanent_redirect, redirect};

@@ -8,6 +8,8 @@ use cloakroom_auth::Throttled;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
+use crate::interrupted::FormAgain;
+
 /// Seconds after which a client may ask again when the store is down (F01).
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
@@ -59,8 +61,11 @@ pub fn with_retry_after(mut response: Response, throttled: Throttled) -> Respons
     response
 }
 
-/// The 403 of a refused form (C40). `reason` is for developers alone.
-pub(crate) fn csrf_failure(reason: Option<&str>) -> Response {
+/// The 403 of a refused form (C40). `reason` is for developers alone. A form of this site's own is no dead end (X11).
+pub(crate) fn csrf_failure(reason: Option<&str>, again: Option<FormAgain>) -> Response {
+    if let Some(again) = again {
+        return expired(reason, again);
+    }
     page(
         StatusCode::FORBIDDEN,
         "Forbidden",
@@ -68,6 +73,44 @@ pub(crate) fn csrf_failure(reason: Option<&str>) -> Response {
          must be allowed for this site.",
         reason,
     )
+}
+
+fn expired(reason: Option<&str>, again: FormAgain) -> Response {
+    let text = match again.fields.is_empty() {
+        true => {
+            "The page with the form is too old: somebody logged in or out meanwhile, or its cookie is gone. Nothing was \
+             changed. Open the form again and fill it in once more."
+        }
+        false => {
+            "The page with the form is too old: somebody logged in or out meanwhile. Nothing was changed. What you entered is \
+             still here: send it again, if that is what you want."
+        }
+    };
+    let mut response = page(StatusCode::FORBIDDEN, "This form has expired", text, reason);
+    let plain = plain_page("This form has expired", text, reason, &again.to_html());
+    *response.body_mut() = Body::from(plain);
+    if let Some(said) = response.extensions_mut().get_mut::<ErrorText>() {
+        said.again = Some(again);
+    }
+    response
+}
+
+impl FormAgain {
+    fn to_html(&self) -> String {
+        let link = format!("<p><a href=\"{}\">Back to the form</a></p>\n", escape(&self.page));
+        if self.fields.is_empty() {
+            return link;
+        }
+        let inputs: String = self
+            .fields
+            .iter()
+            .map(|(name, value)| {
+                format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">\n", escape(name), escape(value))
+            })
+            .collect();
+        let action = escape(&self.action);
+        format!("<form method=\"post\" action=\"{action}\">\n{inputs}<button>Send it again</button>\n</form>\n{link}")
+    }
 }
 
 /// What an error page says, in the answer's extensions: a layer outside may say it in the site's own layout.
@@ -80,23 +123,30 @@ pub struct ErrorText {
     pub text: Box<str>,
     /// The reason, for developers alone: only under `DEBUG`.
     pub detail: Option<Box<str>>,
+    /// The way back to a form that expired (X11).
+    pub again: Option<FormAgain>,
     /// The nonce of the answer's policy, if the layer knows the answer (M42).
     pub nonce: Option<Arc<str>>,
 }
 
 fn page(status: StatusCode, title: &str, text: &str, detail: Option<&str>) -> Response {
-    let said = ErrorText { title: title.into(), text: text.into(), detail: detail.map(Into::into), nonce: None };
-    let detail = detail.map(|d| format!("<p><code>{}</code></p>\n", escape(d))).unwrap_or_default();
-    let body = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n</head>\n\
-         <body>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n{detail}</main>\n</body>\n</html>\n"
-    );
+    let said =
+        ErrorText { title: title.into(), text: text.into(), detail: detail.map(Into::into), again: None, nonce: None };
+    let body = plain_page(title, text, detail, "");
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     response.extensions_mut().insert(said);
     response
+}
+
+fn plain_page(title: &str, text: &str, detail: Option<&str>, more: &str) -> String {
+    let detail = detail.map(|d| format!("<p><code>{}</code></p>\n", escape(d))).unwrap_or_default();
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n</head>\n\
+         <body>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n{more}{detail}</main>\n</body>\n</html>\n"
+    )
 }
 
 /// Makes text safe in HTML, in attributes too (H02).
@@ -126,8 +176,8 @@ mod tests {
             let bytes = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
             String::from_utf8(bytes.to_vec()).unwrap()
         };
-        assert!(text(csrf_failure(Some("<b>&\"'"))).await.contains("<code>&lt;b&gt;&amp;&quot;&#x27;</code>"));
-        assert!(!text(csrf_failure(None)).await.contains("<code>"));
+        assert!(text(csrf_failure(Some("<b>&\"'"), None)).await.contains("<code>&lt;b&gt;&amp;&quot;&#x27;</code>"));
+        assert!(!text(csrf_failure(None, None)).await.contains("<code>"));
     }
 
     /// F01.

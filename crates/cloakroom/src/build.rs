@@ -22,7 +22,9 @@ use cloakroom_sessions::{
     TextCodec,
 };
 use cloakroom_sessions::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, SignedCookiesEngine};
-use cloakroom_web::{CsrfConfig, Debug, LoginUrls, MessageStorage, MessagesConfig, SecurityConfig, WebConfig};
+use cloakroom_web::{
+    CsrfConfig, Debug, LoginUrls, MessageStorage, MessagesConfig, ResumePosts, SecurityConfig, WebConfig,
+};
 use serde_json::{Map, Value};
 
 use crate::error::BuildError;
@@ -40,6 +42,7 @@ pub(crate) fn web_config(s: &Settings) -> Result<WebConfig, BuildError> {
             login_redirect_url: s.login_redirect_url.clone(),
             logout_redirect_url: s.logout_redirect_url.clone(),
         },
+        resume_posts: s.resume_posts.then(|| ResumePosts { page: format!("{}/resume/", s.accounts_prefix) }),
         messages: messages_config(s),
         debug: if s.debug { Debug::On } else { Debug::Off },
         legacy_salt: if s.signed_cookie_legacy_salt_fallback { LegacySalt::Accept } else { LegacySalt::Refuse },

@@ -23,6 +23,7 @@ mod outgoing;
 pub(crate) mod pages;
 mod profile;
 pub(crate) mod reset;
+mod resume;
 pub(crate) mod sessions;
 pub(crate) mod signup;
 pub(crate) mod update;
@@ -37,7 +38,7 @@ use cloakroom_web::csrf::CsrfProtect;
 use cloakroom_web::guards::never_cache;
 
 use self::pages::Pages;
-pub use self::pages::{AfterReset, WhileSignedIn};
+pub use self::pages::{AfterReset, ShowMessages, WhileSignedIn};
 use self::view::{append_slash, signed_in, view};
 use crate::assets;
 use crate::error_pages::ErrorPages;
@@ -102,6 +103,12 @@ impl Accounts {
         self.change(|pages| pages.frame_ancestors = sources)
     }
 
+    /// Sets whether the pages show the messages that wait for the next page (M08). By default they do; Django's own views
+    /// leave that to the site's templates.
+    pub fn with_messages(self, what: ShowMessages) -> Self {
+        self.change(|pages| pages.messages = what)
+    }
+
     fn change(mut self, change: impl FnOnce(&mut Pages)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
@@ -137,7 +144,7 @@ impl Accounts {
         self.pages_by_path::<()>().into_iter().map(|(path, _)| path.trim_end_matches('/').to_owned())
     }
 
-    fn pages_by_path<S: Clone + Send + Sync + 'static>(&self) -> [(String, MethodRouter<S>); 14] {
+    fn pages_by_path<S: Clone + Send + Sync + 'static>(&self) -> [(String, MethodRouter<S>); 15] {
         let urls = self.urls();
         [
             (urls.delete.clone(), self.delete()),
@@ -150,6 +157,7 @@ impl Accounts {
             (urls.password_reset_done.clone(), self.password_reset_done()),
             (urls.password_reset_confirm("{uidb64}", "{token}"), self.password_reset_confirm()),
             (urls.profile.clone(), self.profile()),
+            (urls.resume.clone(), self.resume()),
             (urls.sessions.clone(), self.sessions()),
             (urls.sessions_revoke.clone(), self.sessions_revoke()),
             (urls.signup.clone(), self.signup()),
@@ -185,6 +193,11 @@ impl Accounts {
     /// `delete/` (M19).
     pub fn delete<S: Clone + Send + Sync + 'static>(&self) -> MethodRouter<S> {
         signed_in(&self.0, delete::view).layer(never_cache()).layer(CsrfProtect::new())
+    }
+
+    /// `resume/` (M22): 404 unless `RESUME_POSTS` is on.
+    pub fn resume<S: Clone + Send + Sync + 'static>(&self) -> MethodRouter<S> {
+        signed_in(&self.0, resume::view).layer(never_cache()).layer(CsrfProtect::new())
     }
 
     /// `sessions/`.

@@ -14,7 +14,7 @@ use super::outgoing::Outgoing;
 use super::view::{Answer, Request};
 use crate::assets;
 use crate::error::PageError;
-use crate::templates::context::{Layout, Nav, Page, Site, Urls};
+use crate::templates::context::{Layout, MessageView, Nav, Page, Site, Urls};
 use crate::templates::{TemplateError, Templates};
 
 /// What the log-in page does for those who are signed in.
@@ -38,6 +38,16 @@ pub enum AfterReset {
     SignIn,
 }
 
+/// Whether pages show the messages that wait for the next page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShowMessages {
+    /// They do, and the messages are gone then.
+    #[default]
+    Yes,
+    /// They wait for another page.
+    No,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Pages {
     pub(super) templates: Templates,
@@ -51,6 +61,7 @@ pub(crate) struct Pages {
     pub(super) logout_next_page: Option<String>,
     pub(super) allowed_hosts: Vec<String>,
     pub(super) frame_ancestors: String,
+    pub(super) messages: ShowMessages,
 }
 
 impl Pages {
@@ -67,6 +78,7 @@ impl Pages {
             logout_next_page: None,
             allowed_hosts: Vec::new(),
             frame_ancestors: "'none'".to_owned(),
+            messages: ShowMessages::default(),
         }
     }
 
@@ -82,7 +94,11 @@ impl Pages {
 
     fn render<P: Page>(&self, ctx: &Ctx, nav: Option<Nav<'_>>, page: &P) -> Answer {
         let nonce = ctx.csp_nonce();
-        let mut response = Response::new(Body::from(self.html(nav, Some(&nonce), page)?));
+        let messages: Vec<_> = match self.messages {
+            ShowMessages::Yes => ctx.messages().read_loaded().iter().map(MessageView::from).collect(),
+            ShowMessages::No => Vec::new(),
+        };
+        let mut response = Response::new(Body::from(self.html(nav, Some(&nonce), &messages, page)?));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         // A policy of the settings is the site's own word, for these pages too.
@@ -94,11 +110,21 @@ impl Pages {
         Ok(response)
     }
 
+    /// Reads the messages that wait, for the page that may come of a request.
+    pub(super) async fn load_messages(&self, ctx: &Ctx) {
+        if self.messages == ShowMessages::Yes
+            && let Err(error) = ctx.messages().count().await
+        {
+            tracing::error!(target: "cloakroom::site", error = &error as &dyn std::error::Error, "messages could not be read");
+        }
+    }
+
     /// A page's text in the site's layout.
     pub(crate) fn html<P: Page>(
         &self,
         nav: Option<Nav<'_>>,
         csp_nonce: Option<&str>,
+        messages: &[MessageView],
         page: &P,
     ) -> Result<String, TemplateError> {
         let site = Site {
@@ -109,7 +135,7 @@ impl Pages {
             home: "/",
             csp_nonce,
         };
-        self.templates.page(&Layout { site, urls: &self.urls, nav }, page)
+        self.templates.page(&Layout { site, urls: &self.urls, nav, messages }, page)
     }
 
     /// Nothing but the stylesheet, the icon, and scripts of a site's own templates that bear the nonce (H01). Browsers hold redirects after a form against `form-action` too, so

@@ -44,7 +44,10 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let pages = Arc::clone(pages);
-    any(async move |ctx: Ctx, form: FormData| f(pages, Request { ctx, form }).await)
+    any(async move |ctx: Ctx, form: FormData| {
+        pages.load_messages(&ctx).await;
+        f(pages, Request { ctx, form }).await
+    })
 }
 
 /// A view for those who are signed in; others go to the log-in page (M21).
@@ -55,7 +58,10 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let pages = Arc::clone(pages);
-    any(async move |user: User, ctx: Ctx, form: FormData| f(pages, Request { ctx, form }, user).await)
+    any(async move |user: User, ctx: Ctx, form: FormData| {
+        pages.load_messages(&ctx).await;
+        f(pages, Request { ctx, form }, user).await
+    })
 }
 
 /// A method that a view does not take, or `OPTIONS`, which asks for those that it does.

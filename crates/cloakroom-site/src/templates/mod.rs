@@ -21,8 +21,10 @@ macro_rules! built_in {
 
 /// Every built-in template by its name, which is also its path below `templates_dir`.
 pub const BUILT_IN: &[(&str, &str)] = built_in![
+    "_entered.html",
     "_fields.html",
     "_hanger.html",
+    "_messages.html",
     "accounts/delete.html",
     "accounts/logged_out.html",
     "accounts/login.html",
@@ -33,6 +35,7 @@ pub const BUILT_IN: &[(&str, &str)] = built_in![
     "accounts/password_reset_confirm.html",
     "accounts/password_reset_done.html",
     "accounts/profile.html",
+    "accounts/resume.html",
     "accounts/sessions.html",
     "accounts/signup.html",
     "accounts/update.html",
@@ -85,14 +88,14 @@ impl Templates {
     ///
     /// When the template uses what the page does not have.
     pub fn page<P: Page>(&self, layout: &Layout<'_>, page: &P) -> Result<String, TemplateError> {
-        let Layout { site, urls, nav } = layout;
+        let Layout { site, urls, nav, messages } = layout;
         let csp_nonce = site.csp_nonce;
         let site = context! {
             name => site.name, lang => site.lang, stylesheet => site.stylesheet, icon => site.icon, home => site.home,
             title => page.title(), in_error => page.in_error(),
         };
-        let (urls, nav) = (Value::from(Serde(urls)), Value::from(Serde(nav)));
-        self.render(P::TEMPLATE, context! { site, urls, nav, csp_nonce, ..Value::from(Serde(page)) })
+        let (urls, nav, messages) = (Value::from(Serde(urls)), Value::from(Serde(nav)), Value::from(Serde(messages)));
+        self.render(P::TEMPLATE, context! { site, urls, nav, messages, csp_nonce, ..Value::from(Serde(page)) })
     }
 
     /// Renders a template that is no page, such as a mail.

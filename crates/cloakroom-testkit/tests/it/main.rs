@@ -6,5 +6,6 @@ mod accounts;
 mod faults;
 mod logins;
 mod pages;
+mod resumed;
 mod sessions;
 mod throttle;

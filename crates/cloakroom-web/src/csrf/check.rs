@@ -3,8 +3,8 @@
 use axum_core::body::Body;
 use axum_core::response::Response;
 use cloakroom_core::csrf::{
-    Decision, FORM_FIELD, Facts, Rejection, SecretStore, Stored, check_token, decide_before_body, is_safe_method,
-    reads_form,
+    Decision, FORM_FIELD, Facts, Rejection, SecretStore, Stored, TokenState, check_token, decide_before_body,
+    is_safe_method, mask, reads_form,
 };
 use http::Request;
 use http::header::{ORIGIN, REFERER};
@@ -15,7 +15,16 @@ use crate::body::BodyError;
 use crate::config::Debug;
 use crate::ctx::{CsrfCheck, Ctx, header_text, with_host_facts};
 use crate::error;
+use crate::interrupted::FormAgain;
 use crate::pages;
+
+/// Whether a form whose token is missing or stale may be shown again with a good one: not in Django's profile where the answer
+/// would have to set a cookie that Django's does not.
+fn reads_for_again(ctx: &Ctx, rejection: &Rejection) -> bool {
+    matches!(rejection, Rejection::NoCookie)
+        && ctx.config().resume_posts.is_some()
+        && *ctx.method() == http::Method::POST
+}
 
 /// What can be said of a request at once.
 pub(crate) enum Gate {
@@ -37,6 +46,7 @@ pub(crate) fn gate(ctx: &Ctx, parts: &Parts) -> Gate {
     }
     match decide(ctx, parts, &stored_in_cookie(ctx)) {
         Decision::Pass => Gate::Open,
+        Decision::Reject(rejection) if reads_for_again(ctx, &rejection) => Gate::Ask,
         Decision::Reject(rejection) => Gate::Shut(rejection),
         Decision::NeedsToken => Gate::Ask,
     }
@@ -50,7 +60,13 @@ pub(crate) async fn check(ctx: &Ctx, request: Request<Body>) -> Result<Request<B
     let mut request = Request::from_parts(parts, body);
     let verdict = match decision {
         Decision::Pass => Ok(()),
-        Decision::Reject(rejection) => Err(rejection),
+        Decision::Reject(rejection) => {
+            if reads_for_again(ctx, &rejection) {
+                // It is refused anyway; what cannot be read is not shown again.
+                let _ = ctx.read_form(&mut request).await;
+            }
+            Err(rejection)
+        }
         Decision::NeedsToken => {
             let form = match reads_form(request.method().as_str()) {
                 true => match ctx.read_form(&mut request).await {
@@ -98,9 +114,28 @@ pub(super) fn decide(ctx: &Ctx, parts: &Parts, stored: &Stored) -> Decision {
 pub(crate) fn refusal(ctx: &Ctx, rejection: &Rejection) -> Response {
     log(ctx, rejection);
     let reason = rejection.to_string();
-    let mut response = pages::csrf_failure((ctx.config().debug == Debug::On).then_some(reason.as_str()));
+    let again = again(ctx, rejection);
+    let mut response = pages::csrf_failure((ctx.config().debug == Debug::On).then_some(reason.as_str()), again);
     response.extensions_mut().insert(CsrfRefusal(rejection.clone()));
     response
+}
+
+/// A form of this site's own that expired: another tab logged in or out, or the cookie went (X11).
+fn again(ctx: &Ctx, rejection: &Rejection) -> Option<FormAgain> {
+    let site = ctx.site();
+    match rejection {
+        // A token for the secret that the browser has: nothing is sent anew.
+        Rejection::TokenIncorrect { .. } => FormAgain::of(ctx, || {
+            let state = ctx.state();
+            state.token.as_ref().and_then(TokenState::secret).and_then(|secret| mask(secret, &*site.random).ok())
+        }),
+        Rejection::NoCookie if ctx.config().resume_posts.is_some() => FormAgain::of(ctx, || {
+            let mut state = ctx.state();
+            state.token.as_mut().and_then(|token| token.token(&*site.random).ok())
+        }),
+        Rejection::NoCookie | Rejection::CookieFormat(_) => FormAgain::of(ctx, || None),
+        _ => None,
+    }
 }
 
 pub(super) fn log(ctx: &Ctx, rejection: &Rejection) {

@@ -7,11 +7,12 @@ use axum::extract::{ConnectInfo, OriginalUri};
 use cloakroom_core::cookies::header_text as cookie_text;
 use cloakroom_core::hosts::{DisallowedHost, Forwarded, Host, HostFacts, Scheme};
 use cloakroom_core::urls::decode_path;
-use http::header::{COOKIE, HOST, USER_AGENT};
+use http::header::{COOKIE, HOST, ORIGIN, REFERER, USER_AGENT};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version};
 
 use crate::config::SecurityConfig;
+use crate::interrupted::FormPost;
 
 /// What the server knows of a connection. A server puts it into each request's extensions; without it, the scheme is
 /// http, the port is the settings', and the peer is axum's `ConnectInfo<SocketAddr>` if that is there.
@@ -34,6 +35,7 @@ pub(crate) struct Facts {
     pub(crate) peer: Option<IpAddr>,
     pub(crate) client: Option<IpAddr>,
     pub(crate) agent: Option<HeaderValue>,
+    pub(crate) form_post: Option<FormPost>,
     cookies: Cookies,
 }
 
@@ -63,6 +65,7 @@ impl Facts {
             host: with_host_facts(parts, config, scheme, |facts| config.hosts.host(facts, scheme)),
             peer,
             client,
+            form_post: (*method == Method::POST).then(|| form_post(headers)),
             agent: headers.get(USER_AGENT).cloned(),
             cookies: Cookies::read(headers),
         }
@@ -150,6 +153,16 @@ fn latin1(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) if text.is_ascii() => text.into(),
         _ => bytes.iter().map(|&b| char::from(b)).collect::<String>().into(),
+    }
+}
+
+fn form_post(headers: &HeaderMap) -> FormPost {
+    let text = |name| header_text(headers, name).map(|text| text.as_ref().into());
+    let mode = headers.get("sec-fetch-mode");
+    FormPost {
+        origin: text(ORIGIN.as_str()),
+        referer: text(REFERER.as_str()),
+        navigates: mode.is_none_or(|mode| mode == "navigate") && !headers.contains_key("x-requested-with"),
     }
 }
 

@@ -19,6 +19,7 @@ use http::request::Parts;
 pub use self::facts::Connection;
 pub(crate) use self::facts::{Facts, header_text, with_host_facts};
 use crate::body::FormData;
+use crate::interrupted::KeptPost;
 use crate::messages::MessageState;
 use crate::site::Site;
 
@@ -59,6 +60,8 @@ pub(crate) struct State {
     pub(crate) csrf: CsrfCheck,
     /// What was done with messages; `None` until somebody does.
     pub(crate) messages: Option<Box<MessageState>>,
+    /// A form that a guard turned away, to be kept.
+    pub(crate) kept_post: Option<Box<KeptPost>>,
     /// The nonce of the answer's policy; `None` until somebody asks for it.
     pub(crate) csp_nonce: Option<Arc<str>>,
     /// Who signed in during this request.

@@ -12,6 +12,7 @@ use http::request::Parts;
 use super::{MissingLayer, ctx};
 use crate::ctx::Ctx;
 use crate::guards::GuardRejection;
+use crate::interrupted;
 
 /// The service that knows who may come in, bound to one request: to its session, its user and its CSRF secret.
 ///
@@ -124,6 +125,9 @@ impl Auth {
         self.0.state().logged_in = Some(Arc::clone(logged_in.user()));
         self.0.set_identity(identity).await;
         self.0.csrf().await?.rotate();
+        if self.0.config().resume_posts.is_some() {
+            interrupted::logged_in(&self.0.session().await?);
+        }
         Ok(())
     }
 }

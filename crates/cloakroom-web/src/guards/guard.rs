@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use cloakroom_core::models::User;
-use cloakroom_core::urls::{LoginRedirect, login_required_location};
+use cloakroom_core::urls::{LoginRedirect, login_required_location, redirect_to_login};
 
 use super::GuardRejection;
 use crate::ctx::Ctx;
+use crate::interrupted;
 
 /// A rule about who may pass: `login_required`, `permission_required`, `user_passes_test` (A140).
 ///
@@ -138,6 +139,15 @@ impl Guard {
             return GuardRejection::ApiAnonymous;
         }
         let login_url = self.login_url.as_deref().unwrap_or(&ctx.config().urls.login_url);
+        if user.is_none()
+            && !self.field.is_empty()
+            && let Some(next) = interrupted::way_back(ctx)
+        {
+            return match redirect_to_login(&next, login_url, Some(&self.field)) {
+                Ok(location) => GuardRejection::Anonymous { location },
+                Err(_) => GuardRejection::Server("the log-in URL is no URL"),
+            };
+        }
         let login = LoginRedirect { login_url, field: Some(&self.field) };
         match ctx.with_url(|url| login_required_location(url, &login)) {
             Ok(Ok(location)) => GuardRejection::Anonymous { location },

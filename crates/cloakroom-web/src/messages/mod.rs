@@ -91,6 +91,18 @@ impl Messages {
         Ok(self.with_state(MessageState::all))
     }
 
+    /// As [`read`](Self::read), but only what was loaded before, by [`count`](Self::count) say: for code that cannot wait.
+    #[must_use]
+    pub fn read_loaded(&self) -> Vec<Message> {
+        self.with_state(|state| {
+            if state.count() == 0 || !state.is_loaded() {
+                return Vec::new();
+            }
+            state.mark_used();
+            state.all()
+        })
+    }
+
     /// Counts the messages without marking them as shown.
     ///
     /// # Errors

@@ -45,6 +45,10 @@ impl MessageState {
         self.loaded.as_ref().map_or(0, Vec::len) + self.queued.len()
     }
 
+    pub(super) const fn is_loaded(&self) -> bool {
+        self.loaded.is_some()
+    }
+
     /// Whether the answer must store or delete anything.
     pub(super) const fn is_due(&self) -> bool {
         self.used || self.added

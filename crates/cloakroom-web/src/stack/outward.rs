@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::inward::{Route, Step};
 use crate::ctx::Ctx;
-use crate::{csp, csrf, error, messages, pages};
+use crate::{csp, csrf, error, interrupted, messages, pages};
 
 /// The headers that every answer gets unless it has them, made once.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ pub(super) fn leave(ctx: &Ctx, headers: &AnswerHeaders, route: Route, by: Step, 
         {
             response.headers_mut().insert(X_FRAME_OPTIONS, value.clone());
         }
-        if messages::is_due(ctx) {
+        if messages::is_due(ctx) || keeps_form(ctx, &response) {
             return Leave::Later(response);
         }
         if let Err(e) = finish_csrf_cookie(ctx, route) {
@@ -97,6 +97,12 @@ const fn is_error_page(by: Step) -> bool {
 
 /// The steps that wait: messages may go into the session, the CSRF secret too, the session into its store (S61–S66).
 pub(super) async fn finish(ctx: &Ctx, route: Route, by: Step, mut response: Response) -> Response {
+    if by >= Step::Handler
+        && keeps_form(ctx, &response)
+        && let Err(e) = interrupted::finish(ctx).await
+    {
+        return without_cookies(ctx, error::session(&e));
+    }
     if by >= Step::Handler && messages::is_due(ctx) {
         if let Err(failed) = messages::finish(ctx).await {
             response = without_cookies(ctx, failed);
@@ -188,6 +194,11 @@ fn finish_csrf_cookie(ctx: &Ctx, route: Route) -> Finished {
 fn secret_goes_into_session(ctx: &Ctx) -> bool {
     ctx.config().csrf.policy.store() == SecretStore::Session
         && ctx.state().token.as_ref().is_some_and(|token| token.to_send().is_some())
+}
+
+/// A guard turned a form away, and nobody inside thought better of it.
+fn keeps_form(ctx: &Ctx, response: &Response) -> bool {
+    response.status() == StatusCode::FOUND && ctx.state().kept_post.is_some()
 }
 
 /// Takes back what an answer that is not sent would have set, but for what each error page does.

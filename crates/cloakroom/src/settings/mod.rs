@@ -108,6 +108,8 @@ pub struct Settings {
     pub password_hashers: Vec<String>,
     /// Seconds.
     pub password_reset_timeout: i64,
+    /// Whether forms that a guard turned away wait for the log-in (M22). Where it is not set, the hardened profile says so.
+    pub resume_posts: bool,
     /// `None` where it was not set: then [`SecretKeySource`] finds or makes the key file.
     pub secret_key: Option<Secret<String>>,
     pub secret_key_fallbacks: Vec<Secret<String>>,
@@ -158,6 +160,8 @@ pub struct Settings {
     pub session_serializer: String,
     /// Serializers that are read besides, by short names.
     pub session_serializer_fallbacks: Vec<String>,
+    /// Whether the account pages show the messages that wait.
+    pub show_messages: bool,
     pub signed_cookie_legacy_salt_fallback: bool,
     /// A folder whose files replace the built-in templates of the same name.
     pub templates_dir: Option<String>,

@@ -63,6 +63,10 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         "" => String::new(),
         inner => format!("/{inner}"),
     };
+    let profile = match r.choice("SECURITY_PROFILE", "django", &PROFILES)?.as_str() {
+        "hardened" => SecurityProfile::Hardened,
+        _ => SecurityProfile::Django,
+    };
     let settings = Settings {
         allowed_hosts: r.optional_list("ALLOWED_HOSTS")?,
         authentication_backends: r.list("AUTHENTICATION_BACKENDS", &["django.contrib.auth.backends.ModelBackend"])?,
@@ -101,6 +105,7 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         message_storage: r.choice("MESSAGE_STORAGE", "fallback", &MESSAGE_STORAGES)?,
         password_hashers: r.list("PASSWORD_HASHERS", &PASSWORD_HASHERS)?,
         password_reset_timeout: r.int("PASSWORD_RESET_TIMEOUT", 259_200)?,
+        resume_posts: r.bool("RESUME_POSTS", profile == SecurityProfile::Hardened)?,
         secret_key: r.secret_key()?,
         secret_key_fallbacks: r.list("SECRET_KEY_FALLBACKS", &[])?.into_iter().map(Secret::new).collect(),
         secret_key_file: r.text("SECRET_KEY_FILE", DEFAULT_SECRET_KEY_FILE)?,
@@ -116,10 +121,7 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         secure_referrer_policy: r.referrer_policy()?,
         secure_ssl_host: r.optional_text("SECURE_SSL_HOST", None)?,
         secure_ssl_redirect: r.bool("SECURE_SSL_REDIRECT", false)?,
-        security_profile: match r.choice("SECURITY_PROFILE", "django", &PROFILES)?.as_str() {
-            "hardened" => SecurityProfile::Hardened,
-            _ => SecurityProfile::Django,
-        },
+        security_profile: profile,
         session_cache_alias: r.text("SESSION_CACHE_ALIAS", "default")?,
         session_cookie_age: r.int("SESSION_COOKIE_AGE", 1_209_600)?,
         session_cookie_domain: r.optional_text("SESSION_COOKIE_DOMAIN", None)?,
@@ -140,6 +142,7 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         session_save_every_request: r.bool("SESSION_SAVE_EVERY_REQUEST", false)?,
         session_serializer: r.choice("SESSION_SERIALIZER", "json", &SERIALIZERS)?,
         session_serializer_fallbacks: r.choices("SESSION_SERIALIZER_FALLBACKS", &SERIALIZERS)?,
+        show_messages: r.bool("SHOW_MESSAGES", true)?,
         signed_cookie_legacy_salt_fallback: r.bool("SIGNED_COOKIE_LEGACY_SALT_FALLBACK", false)?,
         templates_dir: r.optional_text("TEMPLATES_DIR", None)?,
         throttle: r.throttle()?,

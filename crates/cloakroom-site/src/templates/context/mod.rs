@@ -3,7 +3,9 @@
 pub mod samples;
 
 use cloakroom_core::clock::Timestamp;
+use cloakroom_core::messages::{Markup, Message};
 use cloakroom_core::models::User;
+use cloakroom_web::FormAgain;
 use cloakroom_web::forms::{self, Form, Help, Required};
 use minijinja::Value;
 use serde::Serialize;
@@ -31,6 +33,30 @@ pub struct Layout<'a> {
     pub urls: &'a Urls,
     /// The signed-in user; `None` on pages that do not ask who looks at them.
     pub nav: Option<Nav<'a>>,
+    /// The messages that waited for this page.
+    pub messages: &'a [MessageView],
+}
+
+/// A message as templates see it, in `messages`.
+#[derive(Clone, Debug, Serialize)]
+pub struct MessageView {
+    /// What it says; safe to print if whoever added it said so.
+    pub text: Value,
+    /// `success`, `error` and the like, and extra tags.
+    pub tags: String,
+    /// The level's own tag.
+    pub level_tag: &'static str,
+}
+
+impl From<&Message> for MessageView {
+    fn from(message: &Message) -> Self {
+        let text = message.text().into_owned();
+        let text = match message.markup() {
+            Markup::Safe => Value::from_safe_string(text),
+            Markup::Escape => Value::from(text),
+        };
+        Self { text, tags: message.tags(), level_tag: message.level_tag() }
+    }
 }
 
 /// The site, as `site` in every template; `title` and `in_error` are added from the page.
@@ -72,6 +98,7 @@ pub struct Urls {
     pub password_reset_complete: String,
     pub password_reset_done: String,
     pub profile: String,
+    pub resume: String,
     pub sessions: String,
     pub sessions_revoke: String,
     pub signup: String,
@@ -93,6 +120,7 @@ impl Urls {
             password_reset_complete: at("reset/done"),
             password_reset_done: at("password_reset/done"),
             profile: at("profile"),
+            resume: at("resume"),
             sessions: at("sessions"),
             sessions_revoke: at("sessions/revoke"),
             signup: at("signup"),
@@ -262,6 +290,17 @@ page! {
     }
 }
 page! {
+    /// `resume/` (M22).
+    Resume, "accounts/resume.html", "Send your form now?" {
+        /// Where it was to go.
+        target: String,
+        /// What was entered.
+        fields: Vec<Entered>,
+        /// The token for the forms.
+        csrf_token: String,
+    }
+}
+page! {
     /// `sessions/`.
     Sessions, "accounts/sessions.html", "Where you are signed in" {
         /// One's sessions, this one first.
@@ -333,6 +372,8 @@ pub struct ErrorPage {
     pub text: String,
     /// The reason, for developers alone; empty unless `DEBUG` is on.
     pub detail: String,
+    /// The way back to a form that expired (X11).
+    pub again: Option<Again>,
 }
 
 impl Page for ErrorPage {
@@ -340,6 +381,54 @@ impl Page for ErrorPage {
 
     fn title(&self) -> &str {
         &self.title
+    }
+}
+
+/// The way back to a form that expired.
+#[derive(Clone, Debug, Serialize)]
+pub struct Again {
+    /// Where the form leads.
+    pub action: String,
+    /// Its fields; none where it must be filled in anew.
+    pub fields: Vec<Entered>,
+    /// The page that it was on.
+    pub page: String,
+}
+
+impl From<&FormAgain> for Again {
+    fn from(again: &FormAgain) -> Self {
+        Self { action: again.action.to_string(), fields: Entered::all(&again.fields), page: again.page.to_string() }
+    }
+}
+
+/// A field of a form that is to be sent again.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entered {
+    /// The field's name.
+    pub name: String,
+    /// What was entered.
+    pub value: String,
+    /// The name for people; empty for the CSRF token.
+    pub label: String,
+    /// The beginning of what was entered.
+    pub shown: String,
+}
+
+impl Entered {
+    /// All fields in order.
+    #[must_use]
+    pub fn all(fields: &[(String, String)]) -> Vec<Self> {
+        fields.iter().map(|(name, value)| Self::new(name, value)).collect()
+    }
+
+    fn new(name: &str, value: &str) -> Self {
+        const SHOWN_CHARS: usize = 300;
+        let label = if name == cloakroom_core::csrf::FORM_FIELD { String::new() } else { name.replace('_', " ") };
+        let mut shown: String = value.chars().take(SHOWN_CHARS).collect();
+        if shown.len() < value.len() {
+            shown.push('…');
+        }
+        Self { name: name.to_owned(), value: value.to_owned(), label, shown }
     }
 }
 

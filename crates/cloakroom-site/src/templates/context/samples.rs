@@ -25,7 +25,7 @@ pub fn layout() -> Layout<'static> {
         home: "/",
         csp_nonce: Some("sample-nonce"),
     };
-    Layout { site, urls: URLS.get_or_init(|| Urls::under("/accounts")), nav: None }
+    Layout { site, urls: URLS.get_or_init(|| Urls::under("/accounts")), nav: None, messages: &[] }
 }
 
 /// A layout with somebody signed in whose name means harm.
@@ -92,9 +92,25 @@ fn public_pages(all: &mut Gallery<'_>) {
     for (status, title) in [(403, "Forbidden"), (404, "Not found"), (503, "Back in a moment")] {
         let text = "There is no such page on this site.".to_owned();
         let detail = if status == 403 { NASTY.to_owned() } else { String::new() };
-        let page = ErrorPage { status, title: title.to_owned(), text, detail };
+        let page = ErrorPage { status, title: title.to_owned(), text, detail, again: None };
         all.add(&format!("-{status}"), &anonymous, &page);
     }
+    for (state, fields) in [("-expired", entered()), ("-reopen", Vec::new())] {
+        let page = ErrorPage {
+            status: 403,
+            title: "This form has expired".to_owned(),
+            text: "The page with the form is too old. Nothing was changed.".to_owned(),
+            detail: String::new(),
+            again: Some(Again { action: "/notes/".to_owned(), fields, page: "/notes/new/".to_owned() }),
+        };
+        all.add(state, &anonymous, &page);
+    }
+    let messages = ["info", "success", "warning", "error"].map(|tag| MessageView {
+        text: Value::from(format!("A message of the kind {tag}. {NASTY}")),
+        tags: tag.to_owned(),
+        level_tag: tag,
+    });
+    all.add("-messages", &Layout { messages: &messages, ..layout() }, &login(&AuthenticationForm::plain(), ""));
 }
 
 fn account_pages(all: &mut Gallery<'_>) {
@@ -109,6 +125,9 @@ fn account_pages(all: &mut Gallery<'_>) {
     all.add("", &layout, &update(&UpdateForm::of(&user)));
     all.add("-wrong", &layout, &update(&UpdateForm::bind(|_| Some("\0".repeat(200)))));
     all.add("", &layout, &Delete { csrf_token: TOKEN.to_owned() });
+
+    let resume = Resume { target: "/notes/?a=1".to_owned(), fields: entered(), csrf_token: TOKEN.to_owned() };
+    all.add("", &layout, &resume);
 
     let rows = [("4f2a90c1", true, ""), ("b81e77d0", false, "Firefox on Linux, 192.0.2.7")];
     let rows = rows.map(|(id, current, about)| {
@@ -137,6 +156,11 @@ fn reset_pages(all: &mut Gallery<'_>) {
     all.add("", &anonymous, &confirm);
     all.add("-invalid", &anonymous, &PasswordResetConfirm { form: None, csrf_token: String::new() });
     all.add("", &anonymous, &PasswordResetComplete {});
+}
+
+fn entered() -> Vec<Entered> {
+    let fields = [("title", "A walk"), ("csrfmiddlewaretoken", TOKEN), ("the_text", NASTY), ("empty", "")];
+    Entered::all(&fields.map(|(name, value)| (name.to_owned(), value.to_owned())))
 }
 
 fn help() -> Vec<String> {
