@@ -14,21 +14,7 @@ use tokio::sync::Barrier;
 
 use crate::world::{Kind, SECRET_KEY, T0, World};
 
-/// Runs each test with each of the engines named after it, on a store of its own.
-macro_rules! engine_suite {
-    ($($test:ident: $($engine:ident)+;)+) => { $(
-        mod $test {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $engine() {
-                    let world = crate::world::World::new().await;
-                    super::$test(&world, crate::world::Kind::from_name(stringify!($engine))).await;
-                }
-            )+
-        }
-    )+ };
-}
-
+// What runs the tests is the macro of the target: `it` on stores of this process, `services` on servers.
 engine_suite! {
     a_taken_key_is_not_created_again: db cache cached_db file;
     what_is_gone_is_not_updated: db cache cached_db file;

@@ -65,7 +65,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with(|_| {}, Tables::Made).await
+        Self::with(|_| {}, Tables::Made).await.on(Cache::memory())
+    }
+
+    /// The same with another cache.
+    pub(crate) fn on(mut self, cache: Cache) -> Self {
+        self.cache = Arc::new(cache);
+        self
     }
 
     /// A world on the database that Django left, without a table of ours (D13).
