@@ -62,8 +62,7 @@ async fn what_may_have_happened_is_not_repeated() {
     for n in 0..5 {
         let before = direct.set("k", dict("n", 100 + n), Timeout::Never, NOW).await.unwrap();
         // The server knows the script from here on.
-        let Replaced::Yes(stamp) =
-            through.replace_if("k", &before, dict("n", n), Timeout::Never, NOW).await.unwrap()
+        let Replaced::Yes(stamp) = through.replace_if("k", &before, dict("n", n), Timeout::Never, NOW).await.unwrap()
         else {
             panic!("it is the same")
         };

@@ -71,8 +71,7 @@ async fn under_load(url: &str, disaster: impl FnOnce()) {
     let world = World::new().await.on(cache(&format!("{url}?socket_timeout=1.5")));
     let sessions = world.sessions(Kind::Cache, SessionConfig::default());
     let stop = Arc::new(AtomicBool::new(false));
-    let clients: Vec<_> =
-        (0..CLIENTS).map(|_| tokio::spawn(client(sessions.clone(), Arc::clone(&stop)))).collect();
+    let clients: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(client(sessions.clone(), Arc::clone(&stop)))).collect();
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     disaster();
     let disaster_at = Instant::now();
