@@ -8,6 +8,7 @@
 //! | GET, PATCH, DELETE `user/` | one's own account |
 //! | POST `password/change/`, `password/reset/`, `password/reset/confirm/` | as the pages |
 //! | GET, DELETE `sessions/`, DELETE `sessions/<id>/` | one's own sessions; end all others; end one |
+//! | GET `openapi.json` | all this in OpenAPI 3.1 |
 //!
 //! Bodies are JSON objects of texts. What is wrong with one is a 400: texts by field and, under `codes`, their validation
 //! codes. All else that is wrong has `{"detail": …}`. Unsafe methods need the CSRF token in its header: those of signed-in
@@ -16,12 +17,13 @@
 mod account;
 mod answer;
 mod door;
+mod openapi;
 mod password;
 mod sessions;
 mod verify;
 
 use axum::Router;
-use axum::routing::{MethodRouter, any};
+use axum::routing::{MethodRouter, any, get};
 use cloakroom_web::guards::never_cache;
 
 use self::door::{Csrf, Door, Who, door};
@@ -42,11 +44,28 @@ const SESSIONS: Door =
     Door { name: "Sessions", csrf: Csrf::SignedIn, who: Who::SignedIn, methods: &["GET", "DELETE", "HEAD"] };
 const SESSION: Door = Door { name: "Session", csrf: Csrf::SignedIn, who: Who::SignedIn, methods: &["DELETE"] };
 
+/// Every door by its path.
+#[cfg(test)]
+const DOORS: [(&str, &Door); 10] = [
+    ("/api/auth/csrf/", &CSRF),
+    ("/api/auth/login/", &LOGIN),
+    ("/api/auth/logout/", &LOGOUT),
+    ("/api/auth/user/", &USER),
+    ("/api/auth/signup/", &SIGNUP),
+    ("/api/auth/password/change/", &CHANGE),
+    ("/api/auth/password/reset/", &RESET),
+    ("/api/auth/password/reset/confirm/", &CONFIRM),
+    ("/api/auth/sessions/", &SESSIONS),
+    ("/api/auth/sessions/{id}/", &SESSION),
+];
+
 /// The doors, each under `/api/auth/`, and `/auth/verify`. Without the slash at its end an address answers 301 (G61).
 ///
 /// The layer around must leave [`exempt_paths`] out of its own CSRF check: these doors make the check by themselves.
 pub fn router<S: Clone + Send + Sync + 'static>(accounts: &Accounts) -> Router<S> {
-    let verify = Router::new().route("/auth/verify", any(verify::verify));
+    let verify = Router::new()
+        .route("/auth/verify", any(verify::verify))
+        .route("/api/auth/openapi.json", get(openapi::document));
     doors(accounts).into_iter().fold(verify, |router, (path, page)| {
         router.route(path.trim_end_matches('/'), append_slash()).route(path, page.layer(never_cache()))
     })

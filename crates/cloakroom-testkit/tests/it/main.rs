@@ -5,6 +5,7 @@
 mod accounts;
 mod faults;
 mod logins;
+mod openapi;
 mod pages;
 mod resumed;
 mod sessions;
