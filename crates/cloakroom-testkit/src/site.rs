@@ -8,7 +8,7 @@ use axum::Router;
 use cloakroom::Cloakroom;
 use cloakroom::auth::{Created, NewAccount};
 use cloakroom::core::clock::{Clock, FrozenClock, SystemClock, Timestamp};
-use cloakroom::db::migrations;
+use cloakroom::db::{Database, migrations};
 use cloakroom::settings::{RawSettings, Settings};
 use cloakroom_site::prelude::*;
 use tempfile::TempDir;
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::browser::Browser;
 
-/// A site on an empty SQLite database, with MD5 as the first hasher so that sign-ins are quick.
+/// A site on an empty SQLite database, if no other is given, with MD5 as the first hasher so that sign-ins are quick.
 #[derive(Debug)]
 pub struct TestSite {
     cloakroom: Cloakroom,
@@ -33,6 +33,7 @@ pub struct TestSite {
 pub struct TestSiteBuilder {
     raw: RawSettings,
     frozen_at: Option<Timestamp>,
+    database: Option<Database>,
 }
 
 impl TestSite {
@@ -75,7 +76,7 @@ impl TestSite {
         self.clock.as_deref().expect("the site was started with frozen_at")
     }
 
-    /// The SQLite file.
+    /// The SQLite file, unless the site is on another database.
     #[must_use]
     pub fn database_path(&self) -> PathBuf {
         self.folder.path().join("db.sqlite3")
@@ -150,6 +151,12 @@ impl TestSiteBuilder {
         self
     }
 
+    /// Works on this database instead of a SQLite file of its own.
+    pub fn database(mut self, database: Database) -> Self {
+        self.database = Some(database);
+        self
+    }
+
     /// Makes the tables and puts the site together.
     ///
     /// # Panics
@@ -160,7 +167,7 @@ impl TestSiteBuilder {
         let database = format!("sqlite://{}", folder.path().join("db.sqlite3").display());
         let hashers = ["MD5PasswordHasher", "PBKDF2PasswordHasher", "ScryptPasswordHasher"];
         let hashers = hashers.map(|name| format!("django.contrib.auth.hashers.{name}"));
-        self.raw.set("DATABASE_URL", database).expect("a setting");
+        self = self.unless_given("DATABASE_URL", database.into());
         self.raw.set("SECRET_KEY", TestSite::SECRET_KEY).expect("a setting");
         self = self.unless_given("PASSWORD_HASHERS", serde_json::json!(hashers));
         self = self.unless_given("ALLOWED_HOSTS", serde_json::json!(["testserver", "127.0.0.1"]));
@@ -170,7 +177,11 @@ impl TestSiteBuilder {
             None => Arc::new(SystemClock),
         };
         let settings = Settings::parse(&self.raw).expect("valid settings");
-        let cloakroom = Cloakroom::builder().settings(settings).clock(shared).build().await.expect("a site");
+        let mut builder = Cloakroom::builder().settings(settings).clock(shared);
+        if let Some(database) = self.database.take() {
+            builder = builder.database(database);
+        }
+        let cloakroom = builder.build().await.expect("a site");
         migrations::migrate(cloakroom.db(), cloakroom.clock().now(), &mut |_| {}).await.expect("the tables");
         let accounts = cloakroom.account_pages().expect("the account pages");
         let app = cloakroom_site::server(&cloakroom, &accounts, None);

@@ -1,0 +1,5 @@
+//! The site on real servers: `cargo xtask services -- cargo test -p cloakroom-testkit --features services --test services`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod outages;
