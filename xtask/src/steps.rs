@@ -25,7 +25,7 @@ pub(crate) const ALL: &[Step] = &[
         about: "unit and integration tests, the golden vectors among them",
         run: || cargo(&["test", "--workspace"]),
     },
-    Step { name: "services", about: "tests on PostgreSQL, MariaDB and Redis", run: services },
+    Step { name: "services", about: "tests on PostgreSQL, MariaDB and Redis, the real Django beside", run: services },
     Step { name: "docs", about: "documentation without a broken link", run: docs },
     Step { name: "browser", about: "the life of an account in headless Chromium", run: browser },
     Step { name: "django", about: "the same database opened by the real Django, both ways", run: django },
@@ -90,11 +90,13 @@ fn docs() -> Outcome {
 }
 
 fn services() -> Outcome {
+    let oracle = tools::oracle_with_drivers()?;
     let services = Services::start()?;
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     execute(
         Command::new(program)
-            .args(["test", "--workspace", "--features", "services", "--test", "services"])
+            .args(["test", "--workspace", "--features", "services,django", "--test", "services"])
+            .env("ORACLE_VENV", oracle)
             .envs(services.variables().iter().cloned()),
     )
 }

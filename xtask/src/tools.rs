@@ -79,6 +79,30 @@ pub(crate) fn need_where(
     }
 }
 
+/// The environment of [`oracle`], with Django's drivers for the database servers.
+pub(crate) fn oracle_with_drivers() -> Result<PathBuf, Failure> {
+    let dir = oracle()?;
+    let python = dir.join("bin/python");
+    let works = || {
+        let imports = Command::new(&python).args(["-c", "import psycopg, pymysql"]).stderr(Stdio::null()).status();
+        imports.is_ok_and(|status| status.success())
+    };
+    if !works() {
+        terminal::note("setting up Django's database drivers");
+        let drivers = ["psycopg[binary]", "pymysql"];
+        // Whether they are there now is what counts.
+        let installed = run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(drivers));
+        if !works() {
+            let why = match installed {
+                Ok(()) => "they cannot be imported".to_owned(),
+                Err(Failure::Missing(why) | Failure::Failed(why)) => why,
+            };
+            return Err(Failure::Missing(format!("no psycopg and pymysql for Python: {why}")));
+        }
+    }
+    Ok(dir)
+}
+
 /// While this lives, Debian starts no daemon of a package that it installs. What runs already is left alone.
 struct NoDaemons(Option<&'static Path>);
 

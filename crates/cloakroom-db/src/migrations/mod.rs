@@ -24,7 +24,8 @@ pub async fn status(db: &Database) -> Result<Status, DbError> {
 }
 
 /// Makes what is missing of Django's tables, `django_migrations` rows, content types and permissions (A11, A80), all in
-/// one transaction. Another process that does the same waits, and finds nothing to do.
+/// one transaction. Another process that does the same waits, and finds nothing to do. MySQL makes no tables in a
+/// transaction: there a run that was interrupted is finished by the next.
 ///
 /// An empty database gets the apps contenttypes, auth, admin and sessions at once, exactly as `migrate` of Django 6.1
 /// leaves them, and then our own [index of sessions](crate::session_index). One that Django made gets an app of these only if none of its migrations is there, and never the admin.

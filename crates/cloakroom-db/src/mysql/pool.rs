@@ -282,3 +282,33 @@ impl Tries {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mysql_async::{DriverError, Error, ServerError};
+
+    use super::*;
+
+    fn broken(sent: Sent) -> Fault {
+        Fault::of(Error::Driver(DriverError::ConnectionClosed), sent)
+    }
+
+    #[test]
+    fn what_may_have_been_executed_is_not_sent_again() {
+        assert!(!Tries::default().again(&broken(Sent::Perhaps), Repeat::IfUnsent));
+        assert!(Tries::default().again(&broken(Sent::No), Repeat::IfUnsent));
+        assert!(Tries::default().again(&broken(Sent::Perhaps), Repeat::Safely));
+        let slow = Fault::Db(DbError::TimedOut { waited: TRUSTED });
+        assert!(!Tries::default().again(&slow, Repeat::Safely));
+    }
+
+    #[test]
+    fn there_is_an_end_to_trying() {
+        let mut tries = Tries::default();
+        assert!(tries.again(&broken(Sent::No), Repeat::Safely));
+        assert!(!tries.again(&broken(Sent::No), Repeat::Safely));
+        let deadlock = ServerError { code: 1213, message: String::new(), state: "40001".into() };
+        let deadlock = Fault::of(Error::Server(deadlock), Sent::Perhaps);
+        assert_eq!((0..9).filter(|_| tries.again(&deadlock, Repeat::IfUnsent)).count(), 5);
+    }
+}

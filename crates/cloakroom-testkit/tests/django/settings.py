@@ -1,6 +1,34 @@
 import os
+from urllib.parse import unquote, urlsplit
+
 import django
 from django.conf import settings
+
+
+def database():
+    url = urlsplit(os.environ.get("SITE_DATABASE_URL", ""))
+    if not url.scheme:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": os.environ["SITE_DATABASE"],
+            "OPTIONS": {"timeout": 20},
+        }
+    if url.scheme == "mysql":
+        import pymysql
+
+        # Django asks the driver that this one stands in for how old it is.
+        pymysql.version_info = (2, 2, 8, "final", 0)
+        pymysql.install_as_MySQLdb()
+    engines = {"postgres": "postgresql", "mysql": "mysql"}
+    return {
+        "ENGINE": f"django.db.backends.{engines[url.scheme]}",
+        "NAME": url.path[1:],
+        "USER": unquote(url.username),
+        "PASSWORD": unquote(url.password),
+        "HOST": url.hostname,
+        "PORT": url.port,
+    }
+
 
 settings.configure(
     SECRET_KEY=os.environ["SITE_SECRET_KEY"],
@@ -9,11 +37,7 @@ settings.configure(
     DEFAULT_AUTO_FIELD="django.db.models.AutoField",
     ROOT_URLCONF="django.contrib.auth.urls",
     DATABASES={
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": os.environ["SITE_DATABASE"],
-            "OPTIONS": {"timeout": 20},
-        }
+        "default": database(),
     },
     INSTALLED_APPS=[
         "django.contrib.admin",

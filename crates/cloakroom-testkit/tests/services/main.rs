@@ -2,4 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[cfg(feature = "django")]
+mod django;
 mod outages;
