@@ -16,6 +16,7 @@ use crate::error::DbError;
 use crate::migrations::{Migration, OWN_APP};
 use crate::mysql;
 use crate::options::Durability;
+use crate::postgres;
 use crate::sqlite;
 
 /// The migration that makes the table.
@@ -110,7 +111,7 @@ pub enum End {
 pub async fn apply(db: &Database, notes: Vec<Note>) -> Result<(), DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.write(Durability::Normal, move |c| sqlite::session_index::apply(c, &notes)).await,
-        Backend::Postgres(_) => Err(no_table()),
+        Backend::Postgres(p) => postgres::session_index::apply(p, &notes).await,
         Backend::MySql(m) => mysql::session_index::apply(m, &notes).await,
     }
 }
@@ -123,7 +124,7 @@ pub async fn apply(db: &Database, notes: Vec<Note>) -> Result<(), DbError> {
 pub async fn for_user(db: &Database, user_id: &str) -> Result<Vec<Entry>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::session_index::for_user(c, user_id)).await,
-        Backend::Postgres(_) => Err(no_table()),
+        Backend::Postgres(p) => postgres::session_index::for_user(p, user_id).await,
         Backend::MySql(m) => mysql::session_index::for_user(m, user_id).await,
     }
 }
@@ -136,7 +137,7 @@ pub async fn for_user(db: &Database, user_id: &str) -> Result<Vec<Entry>, DbErro
 pub async fn find(db: &Database, handle: &str) -> Result<Option<Entry>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::session_index::find(c, handle)).await,
-        Backend::Postgres(_) => Err(no_table()),
+        Backend::Postgres(p) => postgres::session_index::find(p, handle).await,
         Backend::MySql(m) => mysql::session_index::find(m, handle).await,
     }
 }
@@ -149,7 +150,7 @@ pub async fn find(db: &Database, handle: &str) -> Result<Option<Entry>, DbError>
 pub async fn known(db: &Database, handles: &[String]) -> Result<HashSet<String>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::session_index::known(c, handles)).await,
-        Backend::Postgres(_) => Err(no_table()),
+        Backend::Postgres(p) => postgres::session_index::known(p, handles).await,
         Backend::MySql(m) => mysql::session_index::known(m, handles).await,
     }
 }
@@ -162,7 +163,7 @@ pub async fn known(db: &Database, handles: &[String]) -> Result<HashSet<String>,
 pub async fn latest(db: &Database, limit: u32) -> Result<Vec<Entry>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::session_index::latest(c, limit)).await,
-        Backend::Postgres(_) => Err(no_table()),
+        Backend::Postgres(p) => postgres::session_index::latest(p, limit).await,
         Backend::MySql(m) => mysql::session_index::latest(m, limit).await,
     }
 }
@@ -176,7 +177,7 @@ pub async fn latest(db: &Database, limit: u32) -> Result<Vec<Entry>, DbError> {
 pub async fn page(db: &Database, after: &str, limit: u32) -> Result<Vec<Entry>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::session_index::page(c, after, limit)).await,
-        Backend::Postgres(_) => Err(no_table()),
+        Backend::Postgres(p) => postgres::session_index::page(p, after, limit).await,
         Backend::MySql(m) => mysql::session_index::page(m, after, limit).await,
     }
 }
@@ -189,7 +190,7 @@ pub async fn page(db: &Database, after: &str, limit: u32) -> Result<Vec<Entry>, 
 pub async fn expired(db: &Database, now: Timestamp, limit: u32) -> Result<Vec<Entry>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::session_index::expired(c, now, limit)).await,
-        Backend::Postgres(_) => Err(no_table()),
+        Backend::Postgres(p) => postgres::session_index::expired(p, now, limit).await,
         Backend::MySql(m) => mysql::session_index::expired(m, now, limit).await,
     }
 }
@@ -202,7 +203,7 @@ pub async fn expired(db: &Database, now: Timestamp, limit: u32) -> Result<Vec<En
 pub async fn is_filled(db: &Database) -> Result<bool, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(sqlite::session_index::is_filled).await,
-        Backend::Postgres(_) => Ok(false),
+        Backend::Postgres(p) => postgres::session_index::is_filled(p).await,
         Backend::MySql(m) => mysql::session_index::is_filled(m).await,
     }
 }
@@ -215,11 +216,31 @@ pub async fn is_filled(db: &Database) -> Result<bool, DbError> {
 pub async fn mark_filled(db: &Database, now: Timestamp) -> Result<(), DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.write(Durability::Normal, move |c| sqlite::session_index::mark_filled(c, now)).await,
-        Backend::Postgres(_) => Err(no_table()),
+        Backend::Postgres(p) => postgres::session_index::mark_filled(p, now).await,
         Backend::MySql(m) => mysql::session_index::mark_filled(m, now).await,
     }
 }
 
-fn no_table() -> DbError {
-    DbError::NotMigrated { table: TABLE.to_owned() }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// L03: a log of it tells nobody who they are.
+    #[test]
+    fn an_entry_does_not_print_itself() {
+        let at = Timestamp::UNIX_EPOCH;
+        let text = |text: &str| text.to_owned();
+        let entry = Entry {
+            handle: text("a"),
+            user_id: text("user-7"),
+            sealed_key: text("sealed"),
+            first_seen: at,
+            last_seen: at,
+            expire_date: at,
+            address: text("192.0.2.7"),
+            user_agent: text("Browser"),
+        };
+        let text = format!("{entry:?}");
+        assert!(!["sealed", "192.0.2.7", "user-7", "Browser"].iter().any(|secret| text.contains(secret)), "{text}");
+    }
 }

@@ -309,7 +309,7 @@ pub async fn list_live(
 pub async fn newest(db: &Database, now: Timestamp, limit: u32) -> Result<Vec<SessionKey>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => s.read(|c| sqlite::sessions::newest(c, now, limit)).await,
-        Backend::Postgres(_) => Ok(Vec::new()),
+        Backend::Postgres(p) => postgres::sessions::newest(p, now, limit).await,
         Backend::MySql(m) => mysql::sessions::newest(m, now, limit).await,
     }
 }

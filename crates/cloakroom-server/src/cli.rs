@@ -50,6 +50,8 @@ pub enum Command {
     Changepassword(ChangePasswordArgs),
     /// Delete expired sessions
     Clearsessions(ClearSessionsArgs),
+    /// List and end sessions
+    Sessions(SessionsArgs),
     /// Check settings, database and templates
     Check(CheckArgs),
 }
@@ -157,6 +159,71 @@ pub struct ClearSessionsArgs {
     /// Options that every command has
     #[command(flatten)]
     pub common: CommonArgs,
+}
+
+/// Options of `sessions`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Sessions go by handles, which open nothing; keys are never shown. With USER a name, or the id of a user who is gone.
+
+Examples:
+  cloakroom sessions list                          who is signed in
+  cloakroom sessions list alice --json
+  cloakroom sessions end b81e77d0c4f2a90c1d3e5f60
+  cloakroom sessions end-user alice                sign alice out everywhere
+  cloakroom sessions backfill                      once, after moving here from Django; from cron where both run")]
+pub struct SessionsArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: SessionsCommand,
+}
+
+/// The commands of `sessions`.
+#[derive(Clone, Debug, Subcommand)]
+#[non_exhaustive]
+pub enum SessionsCommand {
+    /// List live sessions, those used last first
+    List {
+        /// Whose; everybody's if nothing is said
+        user: Option<String>,
+
+        /// List at most N of everybody's
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: u32,
+
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what is known of a session
+    Show {
+        /// A handle, or a key
+        #[arg(value_name = "HANDLE")]
+        session: String,
+
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a session
+    End {
+        /// A handle, or a key
+        #[arg(value_name = "HANDLE")]
+        session: String,
+    },
+    /// End all sessions of a user
+    EndUser {
+        /// Whose
+        user: String,
+    },
+    /// End every session
+    EndAll {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Enter sessions that Django made into the index
+    Backfill,
 }
 
 /// Options of `check`.

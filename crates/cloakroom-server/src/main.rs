@@ -43,6 +43,9 @@ async fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Clearsessions(args) => {
             commands::clearsessions::run(&commands::open_migrated(settings).await?, &args, &mut console).await
         }
+        Command::Sessions(args) => {
+            commands::sessions::run(&commands::open_migrated(settings).await?, &args, &mut console).await
+        }
         Command::Check(args) => {
             commands::check::before_opening(&settings, &mut console)?;
             commands::check::run(&commands::open(settings).await?, &args, &mut console).await

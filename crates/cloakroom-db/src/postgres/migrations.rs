@@ -9,7 +9,7 @@ use tokio_postgres::Error;
 
 use super::rows::Moment;
 use super::sql::{self, content_type, migration, permission};
-use super::{Postgres, fault};
+use super::{Postgres, fault, session_index};
 use crate::error::{DbError, Table};
 use crate::migrations::{App, Found, MIGRATIONS, MigrationStep, Status, Stored};
 use crate::network::Deadline;
@@ -33,7 +33,8 @@ pub(crate) async fn status(db: &Postgres) -> Result<Status, DbError> {
     let found = name(db, deadline, deadline.within(look(&client)).await?)?;
     let plan = found.plan()?;
     let stored = name(db, deadline, deadline.within(look_at_rows(&client, &found)).await?)?;
-    let migrations: Vec<_> = plan.iter().flat_map(|app| app.migrations()).collect();
+    let migrations: Vec<_> =
+        plan.iter().flat_map(|app| app.migrations()).chain(session_index::pending(&found)).collect();
     let rows = stored.missing_rows(found, &plan);
     Ok(if migrations.is_empty() && rows == 0 { Status::Ready } else { Status::Pending { migrations, rows } })
 }
@@ -105,6 +106,7 @@ async fn in_transaction(db: &Postgres, client: &Client, now: Timestamp) -> Resul
         }
         steps.push(MigrationStep::Permissions { app_label, model: model.name, made });
     }
+    steps.extend(session_index::migrate(client, &found, now).await?.map(MigrationStep::Applied));
     client.batch_execute("COMMIT").await?;
     Ok(steps)
 }

@@ -14,6 +14,7 @@ pub(crate) mod content_types;
 pub(crate) mod groups;
 pub(crate) mod migrations;
 pub(crate) mod permissions;
+pub(crate) mod session_index;
 pub(crate) mod sessions;
 pub(crate) mod users;
 

@@ -129,6 +129,12 @@ pub(crate) async fn list_live(
     Ok(found)
 }
 
+pub(crate) async fn newest(db: &Postgres, now: Timestamp, limit: u32) -> Result<Vec<SessionKey>, DbError> {
+    let rows = db.read(sql::NEWEST, &[&Moment(now), &i64::from(limit)]).await?;
+    let keys = rows.iter().map(|row| PLACE.text(row, 0, "session_key"));
+    keys.filter_map(|key| key.map(|key| SessionKey::parse(&key)).transpose()).collect()
+}
+
 /// A session's key is a secret, and its row has no other name.
 const PLACE: Place = Place { table: Table::Session, key: None };
 

@@ -101,6 +101,59 @@ pub(super) mod session {
         "SELECT COUNT(*), COUNT(*) FILTER (WHERE expire_date > $1) FROM django_session";
     pub(in crate::postgres) const LIST: &str = "SELECT session_key, session_data, expire_date FROM django_session \
         WHERE session_key > $1 AND expire_date > $2 ORDER BY session_key LIMIT $3";
+    pub(in crate::postgres) const NEWEST: &str =
+        "SELECT session_key FROM django_session WHERE expire_date > $1 ORDER BY expire_date DESC LIMIT $2";
+    pub(in crate::postgres) const ANY: &str = "SELECT 1 FROM django_session LIMIT 1";
+}
+
+/// `cloakroom_session_index` (D13).
+pub(super) mod session_index {
+    macro_rules! entry {
+        () => {
+            "handle, user_id, sealed_key, first_seen, last_seen, expire_date, address, user_agent"
+        };
+    }
+    macro_rules! insert {
+        () => {
+            concat!(
+                "INSERT INTO cloakroom_session_index AS i (",
+                entry!(),
+                ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+            )
+        };
+    }
+    macro_rules! select {
+        ($rest:literal) => {
+            concat!("SELECT ", entry!(), " FROM cloakroom_session_index ", $rest)
+        };
+    }
+    macro_rules! seen {
+        () => {
+            "ON CONFLICT (handle) DO UPDATE SET user_id = excluded.user_id, sealed_key = excluded.sealed_key, \
+            last_seen = GREATEST(i.last_seen, excluded.last_seen), \
+            address = CASE excluded.address WHEN '' THEN i.address ELSE excluded.address END, \
+            user_agent = CASE excluded.user_agent WHEN '' THEN i.user_agent ELSE excluded.user_agent END"
+        };
+    }
+
+    pub(in crate::postgres) const SEEN: &str = concat!(insert!(), seen!());
+    pub(in crate::postgres) const SEEN_END_KNOWN: &str =
+        concat!(insert!(), seen!(), ", expire_date = excluded.expire_date");
+    pub(in crate::postgres) const FOUND: &str = concat!(insert!(), "ON CONFLICT (handle) DO NOTHING");
+    /// What is there under a new handle gives way, but only to one that there is.
+    pub(in crate::postgres) const MAKE_WAY: &str = "DELETE FROM cloakroom_session_index WHERE handle = $1 \
+        AND handle <> $2 AND EXISTS (SELECT 1 FROM cloakroom_session_index WHERE handle = $2)";
+    pub(in crate::postgres) const MOVED: &str =
+        "UPDATE cloakroom_session_index SET handle = $2, sealed_key = $3 WHERE handle = $1";
+    pub(in crate::postgres) const ENDS: &str = "UPDATE cloakroom_session_index SET expire_date = $2 WHERE handle = $1";
+    pub(in crate::postgres) const GONE: &str = "DELETE FROM cloakroom_session_index WHERE handle = $1";
+    pub(in crate::postgres) const FOR_USER: &str = select!("WHERE user_id = $1 ORDER BY first_seen");
+    pub(in crate::postgres) const FIND: &str = select!("WHERE handle = $1");
+    pub(in crate::postgres) const KNOWN: &str =
+        "SELECT handle FROM cloakroom_session_index WHERE handle = ANY ($1::text[])";
+    pub(in crate::postgres) const LATEST: &str = select!("ORDER BY expire_date DESC LIMIT $1");
+    pub(in crate::postgres) const PAGE: &str = select!("WHERE handle > $1 ORDER BY handle LIMIT $2");
+    pub(in crate::postgres) const EXPIRED: &str = select!("WHERE expire_date < $1 ORDER BY expire_date LIMIT $2");
 }
 
 /// `auth_user` (A01).
@@ -255,6 +308,10 @@ pub(super) mod migration {
     pub(in crate::postgres) const ALL: &str = "SELECT app, name FROM django_migrations ORDER BY id";
     pub(in crate::postgres) const CREATE: &str =
         "INSERT INTO django_migrations (app, name, applied) VALUES ($1, $2, $3)";
+    pub(in crate::postgres) const CREATE_ONCE: &str = "INSERT INTO django_migrations (app, name, applied) \
+        SELECT $1::varchar, $2::varchar, $3::timestamptz WHERE NOT EXISTS (SELECT 1 FROM django_migrations WHERE app = $1 AND name = $2)";
+    pub(in crate::postgres) const EXISTS: &str = "SELECT 1 FROM django_migrations WHERE app = $1 AND name = $2";
+    pub(in crate::postgres) const DELETE: &str = "DELETE FROM django_migrations WHERE app = $1 AND name = $2";
     /// Held by whoever migrates, until the transaction's end. The number spells `cloakroo`.
     pub(in crate::postgres) const LOCK: &str = "SELECT pg_advisory_xact_lock(7164223571444789103)";
 }

@@ -11,7 +11,6 @@ mod crash;
 mod every_kind;
 mod migrations;
 mod open;
-mod session_index;
 mod sessions;
 mod support;
 mod users;

@@ -24,6 +24,12 @@ macro_rules! database_suite {
             live_sessions_are_listed_page_by_page
             the_guessed_user_comes_with_the_session
         }
+        database_suite! { $kind; session_index:
+            what_is_seen_again_is_renewed
+            sessions_move_and_go
+            entries_are_listed_in_pages_and_by_their_end
+            the_newest_sessions_are_those_that_end_last
+        }
         database_suite! { $kind; migrations:
             a_second_run_finds_nothing_to_do
             a_database_that_django_made_is_ready

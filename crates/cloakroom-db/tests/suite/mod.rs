@@ -6,5 +6,6 @@ mod list;
 pub(crate) mod concurrency;
 pub(crate) mod migrations;
 pub(crate) mod place;
+pub(crate) mod session_index;
 pub(crate) mod sessions;
 pub(crate) mod users;

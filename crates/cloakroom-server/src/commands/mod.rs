@@ -6,6 +6,7 @@ pub mod clearsessions;
 pub mod createsuperuser;
 pub mod migrate;
 pub mod serve;
+pub mod sessions;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -16,9 +16,11 @@ use crate::templates::context::{SessionRow, Sessions};
 pub(super) async fn list(pages: Arc<Pages>, request: Request, user: User) -> Answer {
     safe(&request.ctx)?;
     let rows = own(&request.ctx, &user).await?;
+    let now = request.ctx.now();
     let rows = rows.into_iter().map(|row| {
         let current = row.which == WhichSession::Current;
-        SessionRow::new(row.public_id(), current, row.expire_date, String::new())
+        let shown = SessionRow::new(row.public_id(), current, row.expire_date);
+        row.visit.iter().fold(shown, |shown, visit| shown.with_visit(visit, now))
     });
     let token = csrf_token(&request.ctx).await?;
     let page = Sessions { rows: rows.collect(), csrf_token: token.clone() };

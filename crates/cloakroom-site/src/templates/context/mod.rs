@@ -5,10 +5,13 @@ pub mod samples;
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::messages::{Markup, Message};
 use cloakroom_core::models::User;
+use cloakroom_sessions::Visit;
 use cloakroom_web::FormAgain;
 use cloakroom_web::forms::{self, Form, Help, Required};
 use minijinja::Value;
 use serde::Serialize;
+
+use crate::agent;
 
 /// A page: a template and what it may use.
 pub trait Page: Serialize {
@@ -467,17 +470,55 @@ pub struct SessionRow {
     pub current: bool,
     /// When it ends.
     pub expires: String,
-    /// Browser and address, where they are known; may be empty.
-    pub about: String,
+    /// Such as `Firefox on Linux`; may be empty.
+    pub browser: String,
+    /// The address of its last request; may be empty.
+    pub address: String,
+    /// When it was last used, such as `5 minutes ago`; may be empty.
+    pub last_seen: String,
+    /// When it was first used; may be empty.
+    pub first_seen: String,
 }
 
 impl SessionRow {
-    /// A row for the session with this public id.
+    /// A row for the session with this public id, of which nothing more is known.
     #[must_use]
-    pub fn new(id: String, current: bool, expires: Timestamp, about: String) -> Self {
+    pub fn new(id: String, current: bool, expires: Timestamp) -> Self {
         let short_id = id.chars().take(6).collect();
-        Self { id, short_id, current, expires: moment(expires), about }
+        let nothing = String::new;
+        Self {
+            id,
+            short_id,
+            current,
+            expires: moment(expires),
+            browser: nothing(),
+            address: nothing(),
+            last_seen: nothing(),
+            first_seen: nothing(),
+        }
     }
+
+    /// Adds what the index of sessions knows.
+    #[must_use]
+    pub fn with_visit(mut self, visit: &Visit, now: Timestamp) -> Self {
+        self.browser = agent::describe(&visit.user_agent);
+        self.address.clone_from(&visit.address);
+        self.last_seen = ago(visit.last_seen, now);
+        self.first_seen = moment(visit.first_seen);
+        self
+    }
+}
+
+/// `5 minutes ago`, in whole units; the index does not know it better.
+fn ago(then: Timestamp, now: Timestamp) -> String {
+    let minutes = (now.as_secs() - then.as_secs()).max(0) / 60;
+    let (count, unit) = match minutes {
+        0..5 => return "just now".to_owned(),
+        5..60 => (minutes, "minute"),
+        60..1440 => (minutes / 60, "hour"),
+        _ => (minutes / 1440, "day"),
+    };
+    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
 }
 
 /// `2 Jan 2026`.
@@ -495,6 +536,22 @@ fn moment(t: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_since_are_readable() {
+        let now = Timestamp::from_secs(1_767_323_045);
+        for (secs, text) in [
+            (-5, "just now"),
+            (299, "just now"),
+            (300, "5 minutes ago"),
+            (3_600, "1 hour ago"),
+            (86_399, "23 hours ago"),
+            (86_400, "1 day ago"),
+            (1_000_000, "11 days ago"),
+        ] {
+            assert_eq!(ago(now.plus_secs(-secs), now), text);
+        }
+    }
 
     #[test]
     fn moments_are_readable() {

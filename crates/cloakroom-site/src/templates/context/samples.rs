@@ -129,9 +129,18 @@ fn account_pages(all: &mut Gallery<'_>) {
     let resume = Resume { target: "/notes/?a=1".to_owned(), fields: entered(), csrf_token: TOKEN.to_owned() };
     all.add("", &layout, &resume);
 
-    let rows = [("4f2a90c1", true, ""), ("b81e77d0", false, "Firefox on Linux, 192.0.2.7")];
-    let rows = rows.map(|(id, current, about)| {
-        SessionRow::new(id.to_owned(), current, Timestamp::from_secs(1_800_000_000), about.to_owned())
+    let rows = [
+        ("4f2a90c1", true, "Safari on iPhone", "2001:db8:85a3:8d3:1319:8a2e:370:7348", "just now"),
+        ("b81e77d0", false, "Firefox on Linux", "192.0.2.7", "3 hours ago"),
+        ("09c4d2e6", false, "", "", "12 days ago"),
+        ("7d00aa13", false, "", "", ""),
+    ];
+    let rows = rows.map(|(id, current, browser, address, last_seen)| SessionRow {
+        browser: browser.to_owned(),
+        address: address.to_owned(),
+        last_seen: last_seen.to_owned(),
+        first_seen: if last_seen.is_empty() { String::new() } else { "2 Jan 2026, 03:04 UTC".to_owned() },
+        ..SessionRow::new(id.to_owned(), current, Timestamp::from_secs(1_800_000_000))
     });
     all.add("", &layout, &Sessions { rows: rows.to_vec(), csrf_token: TOKEN.to_owned() });
     all.add("-none", &layout, &Sessions { rows: Vec::new(), csrf_token: TOKEN.to_owned() });
