@@ -151,9 +151,10 @@ impl Postgres {
             client.statement_cache.clear();
         }
         if failure.is_connection_lost() || client.is_closed() {
+            let made = Client::metrics(&client).created;
             drop(Client::take(client));
-            // What broke this one most likely broke them all: a restart, a failover.
-            self.pool.retain(|client, _| !client.is_closed());
+            // What broke this one most likely broke all that are as old: a restart, a failover.
+            self.pool.retain(|_, metrics| metrics.created > made);
         }
     }
 }

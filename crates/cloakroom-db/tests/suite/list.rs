@@ -37,6 +37,7 @@ macro_rules! database_suite {
             an_app_that_is_missing_whole_is_made
             missing_rows_are_made_by_name
             a_database_of_an_older_django_is_left_to_django
+            a_database_of_a_newer_django_is_not_opened
             tables_that_nobody_recorded_are_not_touched
             two_that_migrate_at_once_do_it_once
             content_types_are_found_by_name

@@ -83,6 +83,18 @@ pub(crate) async fn a_database_of_an_older_django_is_left_to_django(kind: Kind) 
     assert_eq!(place.contents(), before);
 }
 
+/// A Django that is not known here may have changed anything.
+pub(crate) async fn a_database_of_a_newer_django_is_not_opened(kind: Kind) {
+    let place = Place::with_fixture(kind);
+    place.query("UPDATE django_migrations SET name = '0013_new' WHERE app = 'auth' AND name LIKE '0012%'");
+    let before = place.contents();
+    let error = place.open().await.unwrap_err();
+    assert!(matches!(&error, DbError::NewerDjango { app, name } if app == "auth" && name == "0013_new"), "{error:?}");
+    assert_eq!(place.contents(), before);
+    place.query("UPDATE django_migrations SET app = 'shop' WHERE name = '0013_new'");
+    assert!(place.open().await.is_ok(), "other apps may do as they like");
+}
+
 pub(crate) async fn tables_that_nobody_recorded_are_not_touched(kind: Kind) {
     let place = Place::new(kind);
     place.query("CREATE TABLE auth_user (id integer)");

@@ -82,7 +82,7 @@ pub struct Settings {
     pub csrf_header_name: String,
     pub csrf_trusted_origins: Vec<String>,
     pub csrf_use_sessions: bool,
-    /// `sqlite://PATH`; may hold a password.
+    /// `sqlite://PATH`, `postgres://…` or `mysql://…`; may hold a password.
     pub database_url: Secret<String>,
     pub debug: bool,
     pub default_from_email: String,
