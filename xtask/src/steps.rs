@@ -108,6 +108,7 @@ fn browser() -> Outcome {
 }
 
 fn django() -> Outcome {
+    tools::need("redis-server", &["redis-server"])?;
     let oracle = tools::oracle()?;
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     execute(

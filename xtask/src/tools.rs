@@ -156,6 +156,20 @@ pub(crate) fn oracle() -> Result<PathBuf, Failure> {
             }
         }
     }
+    // Only a Django whose sessions are in Redis needs it, so the setup leaves it out.
+    let python = dir.join("bin/python");
+    let has_redis = Command::new(&python)
+        .args(["-c", "import redis"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !has_redis {
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "redis"];
+        run(Command::new(&python).args(install)).map_err(|failure| match failure {
+            Failure::Missing(why) | Failure::Failed(why) => Failure::Missing(format!("no redis for Python: {why}")),
+        })?;
+    }
     Ok(dir)
 }
 

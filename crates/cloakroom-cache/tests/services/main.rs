@@ -5,6 +5,7 @@
 mod bytes;
 mod outages;
 mod suite;
+mod tls;
 
 use std::sync::Arc;
 

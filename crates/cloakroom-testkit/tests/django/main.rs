@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod redis;
+
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -18,6 +20,8 @@ fn django(site: &TestSite, code: &str) -> String {
         .args(["-c", &script])
         .env("SITE_DATABASE", site.database_path())
         .env("SITE_SECRET_KEY", TestSite::SECRET_KEY)
+        .env("SITE_SESSION_ENGINE", &site.cloakroom().settings().session_engine)
+        .env("SITE_CACHE_URL", site.cloakroom().settings().cache_url.expose())
         .output()
         .expect("Python runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

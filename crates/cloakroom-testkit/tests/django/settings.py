@@ -39,6 +39,12 @@ settings.configure(
     DATABASES={
         "default": database(),
     },
+    SESSION_ENGINE="django.contrib.sessions.backends." + os.environ["SITE_SESSION_ENGINE"],
+    CACHES={
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": os.environ["SITE_CACHE_URL"]}
+        if os.environ["SITE_CACHE_URL"].startswith("redis://")
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    },
     INSTALLED_APPS=[
         "django.contrib.admin",
         "django.contrib.auth",
@@ -73,9 +79,11 @@ django.setup()
 
 from django.contrib.auth import authenticate, get_user, login, logout
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import call_command
 from django.http import HttpRequest
+from importlib import import_module
+
+SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 
 
 def request(key=None):
