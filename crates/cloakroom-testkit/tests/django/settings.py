@@ -39,10 +39,10 @@ settings.configure(
     DATABASES={
         "default": database(),
     },
-    SESSION_ENGINE="django.contrib.sessions.backends." + os.environ["SITE_SESSION_ENGINE"],
+    SESSION_ENGINE="django.contrib.sessions.backends." + os.environ.get("SITE_SESSION_ENGINE", "db"),
     CACHES={
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": os.environ["SITE_CACHE_URL"]}
-        if os.environ["SITE_CACHE_URL"].startswith("redis://")
+        if os.environ.get("SITE_CACHE_URL", "").startswith("redis://")
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     },
     INSTALLED_APPS=[

@@ -5,3 +5,4 @@
 #[cfg(feature = "django")]
 mod django;
 mod outages;
+mod redis;
