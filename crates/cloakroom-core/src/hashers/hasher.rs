@@ -7,6 +7,9 @@ use super::{SALT_LEN, argon2, bcrypt, is_short_salt, md5, pbkdf2, scrypt};
 use crate::models::EncodedHash;
 use crate::random::{ALPHANUMERIC, Random, random_string};
 
+/// The salt of hashes that nobody keeps.
+pub(super) const SPENT_SALT: &str = "the-time-is-what-counts";
+
 /// One algorithm at one cost: an entry of `PASSWORD_HASHERS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hasher {
@@ -156,19 +159,18 @@ impl Hasher {
 
     /// Spends the time of `share` of one hash; only PBKDF2 can be divided, the others run whole or not at all.
     pub(super) fn spend(&self, password: &[u8], share: f64) {
-        const SALT: &str = "the-time-is-what-counts";
         let whole = share > 0.5;
         let _time = match self.cost {
             Cost::Pbkdf2 { iterations } => {
                 let iterations = (f64::from(iterations) * share.clamp(0.0, 1.0)) as u32;
-                pbkdf2::encode(self.algorithm, password, SALT, iterations.max(1))
+                pbkdf2::encode(self.algorithm, password, SPENT_SALT, iterations.max(1))
             }
             Cost::Bcrypt { rounds } if whole => {
                 // Over-long passwords take the time too, so that they tell nothing about the account.
                 let password = &password[..password.len().min(bcrypt::MAX_PASSWORD_BYTES)];
                 bcrypt::encode(self.algorithm, password, &format!("$2b${rounds:02}$......................"))
             }
-            _ if whole => self.encode_bytes(password, SALT),
+            _ if whole => self.encode_bytes(password, SPENT_SALT),
             _ => return,
         };
     }

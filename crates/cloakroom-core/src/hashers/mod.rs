@@ -3,6 +3,8 @@
 //! A [`HasherSet`] is `PASSWORD_HASHERS`: the first hasher writes, all of them read. Everything here is plain
 //! computation that takes its time on purpose; run it on threads made for it, never on an async worker (D9).
 //!
+//! - PBKDF2-SHA256, Django's default, can be run for several passwords at once, for half the cost of each or less:
+//!   [`Work`].
 //! - Passwords are bytes: never cut, never normalised, NUL included (A02, A39).
 //! - Where Django raises at login over a damaged hash (A44), [`Checked::Unreadable`] is the answer.
 //! - Costs that would hang or exhaust the machine are refused before any work (A14); see [`HashError::TooCostly`].
@@ -17,12 +19,15 @@ mod md5;
 mod pbkdf2;
 mod scrypt;
 mod set;
+mod work;
 
 pub use self::algorithm::{Algorithm, Cost, DjangoVersion};
 pub use self::decoded::{Decoded, Field, Number};
 pub use self::error::{HashError, HashersError};
 pub use self::hasher::Hasher;
+pub use self::pbkdf2::Derivation;
 pub use self::set::{Checked, HasherSet, Upgrade, make_unusable};
+pub use self::work::{Check, Encode, EqualWork, Work};
 
 /// The longest password that a site should hash, in bytes (A03). Callers refuse longer ones before any work, for
 /// known and unknown users alike.

@@ -128,15 +128,10 @@ impl HasherSet {
     /// assert_eq!(set.check("Lever", &stored), Checked::Mismatch(Upgrade::Due));
     /// # Ok::<(), cloakroom_core::hashers::HashersError>(())
     /// ```
+    ///
+    /// [`begin_check`](Self::begin_check) is the same in steps that can be shared with others.
     pub fn check(&self, password: impl AsRef<[u8]>, encoded: &EncodedHash) -> Checked {
-        let password = password.as_ref();
-        let checked = self.verify_unevenly(password, encoded);
-        match checked {
-            Checked::Match(_) | Checked::Mismatch(Upgrade::Current) => {}
-            Checked::Mismatch(Upgrade::Due) => self.harden_runtime(password, encoded),
-            Checked::Unusable | Checked::Unknown | Checked::Unreadable(_) => self.equal_work(password),
-        }
-        checked
+        self.finish_check(self.begin_check(password, encoded))
     }
 
     /// Checks a password as fast as the hash allows, which tells whoever measures it what kind of hash it is (A43).
