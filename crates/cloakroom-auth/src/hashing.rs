@@ -32,13 +32,14 @@ impl Hashing {
         password: &Secret<String>,
         encoded: &EncodedHash,
     ) -> Result<CheckedOnce, Busy> {
-        let (this, password, encoded) = (self.clone(), password.clone(), encoded.clone());
+        let this = self.clone();
+        let again = password.clone();
         // A wrong one may cost what the preferred hasher takes, too (A43).
-        let memory = u64::from(self.hashers.memory_kib(&encoded)).max(self.preferred_kib()) << 10;
-        let job = move || {
-            let checked = this.hashers.check(password.expose(), &encoded);
+        let memory = u64::from(self.hashers.memory_kib(encoded)).max(self.preferred_kib()) << 10;
+        let finish = move |work| {
+            let checked = this.hashers.finish_check(work);
             let upgraded = match checked {
-                Checked::Match(Upgrade::Due) => match this.hashers.encode(password.expose(), &*this.random) {
+                Checked::Match(Upgrade::Due) => match this.hashers.encode(again.expose(), &*this.random) {
                     Ok(hash) => Some(hash),
                     Err(error) => {
                         tracing::warn!(target: "cloakroom::auth", %error, "a password hash could not be upgraded");
@@ -49,7 +50,7 @@ impl Hashing {
             };
             CheckedOnce { checked, upgraded }
         };
-        self.lane.run(key, memory, job).await
+        self.lane.run_shared(key, memory, self.hashers.begin_check(password.expose(), encoded), finish).await
     }
 
     /// Hashes a new password.
@@ -58,15 +59,14 @@ impl Hashing {
         key: LaneKey,
         password: &Secret<String>,
     ) -> Result<Result<EncodedHash, HashError>, Busy> {
-        let (this, password) = (self.clone(), password.clone());
-        let job = move || this.hashers.encode(password.expose(), &*this.random);
-        self.lane.run(key, self.preferred_kib() << 10, job).await
+        let (hashers, work) = (Arc::clone(&self.hashers), self.hashers.begin_encode(password.expose(), &*self.random));
+        self.lane.run_shared(key, self.preferred_kib() << 10, work, move |work| hashers.finish_encode(work)).await
     }
 
     /// Spends the time of one hash (A61).
     pub(crate) async fn equal_work(&self, key: LaneKey, password: &Secret<String>) -> Result<(), Busy> {
-        let (this, password) = (self.clone(), password.clone());
-        self.lane.run(key, self.preferred_kib() << 10, move || this.hashers.equal_work(password.expose())).await
+        let (hashers, work) = (Arc::clone(&self.hashers), self.hashers.begin_equal_work(password.expose()));
+        self.lane.run_shared(key, self.preferred_kib() << 10, work, move |work| hashers.finish_equal_work(work)).await
     }
 
     fn preferred_kib(&self) -> u64 {

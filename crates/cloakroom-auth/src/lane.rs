@@ -4,6 +4,9 @@
 //! number of threads, their memory has a budget, and what waits is bounded in number and time. Beyond that the answer
 //! is [`Busy`], which becomes 503 with `Retry-After`.
 //!
+//! - PBKDF2-SHA256 costs each of several half of what it costs one, so what waits when a thread comes free is taken
+//!   together: with others' when that is least work for each, and never at the price of a thread that has nothing to do.
+//! - A thread keeps the memory of a memory-hard hash for the next one that waits, and gives it back before it rests.
 //! - The permit lives with the work: a client that goes away while its hash runs frees nothing early.
 //! - Work waits in one queue for each [`LaneKey`] and is taken from them in turn, so that one account or address
 //!   cannot make all others wait. One key may fill at most half of the waiting room.
@@ -18,6 +21,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use cloakroom_core::hashers::{self, Derivation, Work};
 use tokio::sync::oneshot;
 
 /// How wide the lane is and how much may wait before it.
@@ -128,14 +132,47 @@ impl Lane {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        let shared = &self.0.0;
-        let (answer, mut answered) = oneshot::channel();
-        let ticket = Arc::new(Ticket(AtomicU8::new(Ticket::WAITING)));
-        let mut leave = LeaveOnDrop { ticket: Arc::clone(&ticket) };
-        let run = Box::new(move || {
+        let (answer, answered) = oneshot::channel();
+        let run = Alone(move || {
             // The receiver may be gone: the work was done all the same, and its permit held until here.
             drop(answer.send(job()));
         });
+        self.wait(key, memory_bytes, Box::new(run), answered).await
+    }
+
+    /// As [`run`](Self::run), for password work whose derivation may run together with others' that wait; `finish` is
+    /// called when it is through.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_shared<W, T, F>(
+        &self,
+        key: LaneKey,
+        memory_bytes: u64,
+        work: Work<W>,
+        finish: F,
+    ) -> Result<T, Busy>
+    where
+        W: Send + 'static,
+        T: Send + 'static,
+        F: FnOnce(Work<W>) -> T + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let finish = move |work| drop(answer.send(finish(work)));
+        self.wait(key, memory_bytes, Box::new(Shareable { work, finish }), answered).await
+    }
+
+    async fn wait<T>(
+        &self,
+        key: LaneKey,
+        memory_bytes: u64,
+        run: Box<dyn Run>,
+        mut answered: oneshot::Receiver<T>,
+    ) -> Result<T, Busy> {
+        let shared = &self.0.0;
+        let ticket = Arc::new(Ticket(AtomicU8::new(Ticket::WAITING)));
+        let mut leave = LeaveOnDrop { ticket: Arc::clone(&ticket) };
         shared.push(key, Job { ticket: Arc::clone(&ticket), memory_bytes, run })?;
 
         let patience = shared.config.patience;
@@ -160,6 +197,12 @@ impl Lane {
     #[must_use]
     pub fn running(&self) -> usize {
         self.0.0.lock().running
+    }
+
+    /// How many jobs, since the start, ran together with others.
+    #[must_use]
+    pub fn shared(&self) -> u64 {
+        self.0.0.lock().shared
     }
 
     /// What the lane was started with.
@@ -198,13 +241,68 @@ struct State {
     waiting: usize,
     running: usize,
     memory_in_use: u64,
+    /// Threads that wait for a job.
+    idle: usize,
+    /// Jobs that ran together with others.
+    shared: u64,
     closed: bool,
 }
 
 struct Job {
     ticket: Arc<Ticket>,
     memory_bytes: u64,
-    run: Box<dyn FnOnce() + Send>,
+    run: Box<dyn Run>,
+}
+
+/// The work of a job.
+trait Run: Send {
+    /// Whether there is a derivation that can be run together with others'.
+    fn is_shareable(&self) -> bool;
+    fn derivation(&mut self) -> Option<&mut Derivation>;
+    /// Does what is left.
+    fn finish(self: Box<Self>);
+}
+
+struct Alone<F>(F);
+
+impl<F: FnOnce() + Send> Run for Alone<F> {
+    fn is_shareable(&self) -> bool {
+        false
+    }
+
+    fn derivation(&mut self) -> Option<&mut Derivation> {
+        None
+    }
+
+    fn finish(self: Box<Self>) {
+        (self.0)();
+    }
+}
+
+struct Shareable<W, F> {
+    work: Work<W>,
+    finish: F,
+}
+
+impl<W: Send, F: FnOnce(Work<W>) + Send> Run for Shareable<W, F> {
+    fn is_shareable(&self) -> bool {
+        self.work.is_shareable()
+    }
+
+    fn derivation(&mut self) -> Option<&mut Derivation> {
+        self.work.derivation()
+    }
+
+    fn finish(self: Box<Self>) {
+        (self.finish)(self.work);
+    }
+}
+
+/// Which jobs to take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    Shareable,
 }
 
 impl Shared {
@@ -237,30 +335,96 @@ impl Shared {
     }
 
     fn work(&self) {
+        hashers::keep_memory();
+        let mut keeps = false;
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.take(self.config.memory_bytes) {
+            let batch = state.take_batch(self.config.memory_bytes);
+            if keeps && batch.first().is_none_or(|job| job.memory_bytes == 0) {
                 drop(state);
-                let memory_bytes = job.memory_bytes;
-                if catch_unwind(AssertUnwindSafe(job.run)).is_err() {
-                    tracing::error!(target: "cloakroom::auth", "a password hash panicked");
-                }
+                hashers::release_memory();
+                keeps = false;
                 state = self.lock();
-                state.running -= 1;
-                state.memory_in_use -= memory_bytes;
-                self.wake.notify_all();
+                if batch.is_empty() {
+                    continue;
+                }
+            }
+            if !batch.is_empty() {
+                drop(state);
+                keeps = batch.iter().any(|job| job.memory_bytes > 0);
+                self.run(batch);
+                state = self.lock();
             } else if state.closed {
                 return;
             } else {
+                state.idle += 1;
                 state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
             }
+        }
+    }
+
+    fn run(&self, mut batch: Vec<Job>) {
+        let permits: Vec<u64> = batch.iter().map(|job| job.memory_bytes).collect();
+        if batch.len() > 1 {
+            let together = AssertUnwindSafe(|| {
+                Derivation::run_all(&mut batch.iter_mut().filter_map(|job| job.run.derivation()).collect::<Vec<_>>());
+            });
+            if catch_unwind(together).is_err() {
+                tracing::error!(target: "cloakroom::auth", "several password hashes panicked");
+                // Half of a derivation is no key: their clients are told that the work is lost.
+                batch.clear();
+            }
+        }
+        let mut jobs = batch.into_iter();
+        for memory_bytes in permits {
+            if let Some(job) = jobs.next()
+                && catch_unwind(AssertUnwindSafe(|| job.run.finish())).is_err()
+            {
+                tracing::error!(target: "cloakroom::auth", "a password hash panicked");
+            }
+            let mut state = self.lock();
+            state.running -= 1;
+            state.memory_in_use -= memory_bytes;
+            drop(state);
+            self.wake.notify_all();
         }
     }
 }
 
 impl State {
+    /// Takes the next job, and with it those that can be run together with it.
+    fn take_batch(&mut self, budget: u64) -> Vec<Job> {
+        let Some(first) = self.take(budget, Which::All) else { return Vec::new() };
+        let may_share = first.run.is_shareable();
+        let mut batch = vec![first];
+        if may_share {
+            let size = Derivation::batch_size(self.ready_with_one());
+            while batch.len() < size
+                && let Some(job) = self.take(budget, Which::Shareable)
+            {
+                batch.push(job);
+            }
+        }
+        if batch.len() > 1 {
+            self.shared += batch.len() as u64;
+        }
+        batch
+    }
+
+    /// How many could run together, counting one that was just taken: this thread's part, with the idle ones, of all
+    /// that wait; but of one key's no more than make a small batch, as a large one keeps the others waiting longer.
+    fn ready_with_one(&self) -> usize {
+        const FEW: usize = 4;
+        let shareable = |queue: &VecDeque<Job>| queue.iter().filter(|job| job.run.is_shareable()).count();
+        let all: usize = self.queues.iter().map(|(_, queue)| shareable(queue)).sum();
+        let keys =
+            self.queues.iter().filter(|(_, queue)| queue.front().is_some_and(|job| job.run.is_shareable())).count();
+        (1 + keys.max(all.min(FEW - 1))).div_ceil(1 + self.idle)
+    }
+
     /// Takes the next job whose memory fits. While a dear one waits for memory, only those without any pass it.
-    fn take(&mut self, budget: u64) -> Option<Job> {
+    fn take(&mut self, budget: u64, which: Which) -> Option<Job> {
         let mut dear_one_waits = false;
         for n in 0..self.queues.len() {
             while let Some(job) = self.queues[n].1.front() {
@@ -269,6 +433,9 @@ impl State {
                     || (!dear_one_waits && self.memory_in_use.saturating_add(job.memory_bytes) <= budget);
                 if !fits {
                     dear_one_waits = true;
+                    break;
+                }
+                if which == Which::Shareable && !job.run.is_shareable() {
                     break;
                 }
                 let job = self.queues[n].1.pop_front().expect("the front was just seen");
@@ -343,6 +510,10 @@ impl Drop for LeaveOnDrop {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
+
+    use cloakroom_core::hashers::{Algorithm, Cost, DjangoVersion, Hasher, HasherSet};
+    use cloakroom_core::models::EncodedHash;
+    use cloakroom_core::random::OsRandom;
 
     use super::*;
 
@@ -473,5 +644,114 @@ mod tests {
         let lane = lane(1, 8, LONG);
         assert_eq!(lane.run(LaneKey::Own, 0, || panic!("as meant")).await, Err::<(), _>(Busy::Lost));
         assert_eq!(lane.run(LaneKey::Own, 0, || 1).await, Ok(1));
+    }
+
+    fn cheap() -> HasherSet {
+        let hasher = |a| Hasher::new(a, DjangoVersion::V6_1).with_cost(Cost::Pbkdf2 { iterations: 50 });
+        HasherSet::new(vec![hasher(Algorithm::Pbkdf2Sha256), hasher(Algorithm::Md5)]).unwrap()
+    }
+
+    /// Holds the lane's one thread, lets `jobs` queue up, and gives their answers: whether each password was right.
+    async fn storm(lane: &Lane, jobs: &[(LaneKey, &str)]) -> Vec<Result<bool, Busy>> {
+        let (job, starts, open) = gate();
+        let held = tokio::spawn({
+            let lane = lane.clone();
+            async move { lane.run(LaneKey::Own, 0, job).await }
+        });
+        starts.await.unwrap();
+        let stored = cheap().encode("lever", &OsRandom).unwrap();
+        let mut tasks = Vec::new();
+        for (n, (key, password)) in jobs.iter().cloned().enumerate() {
+            let (lane_, work) = (lane.clone(), cheap().begin_check(password, &stored));
+            tasks.push(tokio::spawn(async move {
+                lane_.run_shared(key, 0, work, |work| cheap().finish_check(work).is_match()).await
+            }));
+            while lane.waiting() < n + 1 {
+                tokio::task::yield_now().await;
+            }
+        }
+        open.send(()).unwrap();
+        held.await.unwrap().unwrap();
+        let mut answers = Vec::new();
+        for task in tasks {
+            answers.push(task.await.unwrap());
+        }
+        answers
+    }
+
+    /// D9: what waits is taken together, and each gets its own answer.
+    #[tokio::test]
+    async fn what_waits_is_taken_together() {
+        let lane = lane(1, 64, LONG);
+        let account = |n: usize| LaneKey::Account(n.to_string().into());
+        for count in [1, 2, 3, 5, 16, 40] {
+            let before = lane.shared();
+            let jobs: Vec<_> = (0..count).map(|n| (account(n), if n % 3 == 0 { "lever" } else { "wrong" })).collect();
+            let right: Vec<_> = (0..count).map(|n| Ok(n % 3 == 0)).collect();
+            assert_eq!(storm(&lane, &jobs).await, right);
+            let shared = (lane.shared() - before) as usize;
+            let one = Derivation::batch_size(count).max(1);
+            assert_eq!(shared > 0, one > 1, "{shared} of {count}");
+            assert!(shared <= count && (one == 1 || shared + one > count), "{shared} of {count}");
+        }
+        while lane.running() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((lane.waiting(), lane.running()), (0, 0), "all permits are back");
+    }
+
+    /// D9: a flood from one address makes small batches, and another's turn comes with the first of them.
+    #[tokio::test]
+    async fn a_flood_makes_no_large_batch() {
+        let lane = lane(1, 64, LONG);
+        let mut jobs = vec![(LaneKey::Account("flood".into()), "wrong"); 30];
+        jobs.push((LaneKey::Account("alice".into()), "lever"));
+        let shared = Shared { config: lane.config(), state: Mutex::default(), wake: Condvar::new() };
+        for (key, password) in &jobs {
+            let work = cheap().begin_check(password, &EncodedHash::new(""));
+            let run = Box::new(Shareable { work, finish: |work| drop(cheap().finish_check(work)) });
+            let ticket = Arc::new(Ticket(AtomicU8::new(Ticket::WAITING)));
+            shared.push(key.clone(), Job { ticket, memory_bytes: 0, run }).unwrap();
+        }
+        let mut state = shared.lock();
+        let batch = state.take_batch(100);
+        assert!((1..=4).contains(&batch.len()));
+        let left =
+            |key: &str| state.queues.iter().find(|(k, _)| *k == LaneKey::Account(key.into())).map(|(_, q)| q.len());
+        if batch.len() > 1 {
+            assert_eq!((left("flood"), left("alice")), (Some(31 - batch.len()), None), "hers was the second");
+        }
+        assert_eq!((state.running, state.waiting), (batch.len(), jobs.len() - batch.len()));
+    }
+
+    /// A16: idle threads get their part, and a job whose client left is not begun.
+    #[tokio::test]
+    async fn batches_are_fair_to_idle_threads_and_the_departed() {
+        let shared = Shared { config: LaneConfig::default(), state: Mutex::default(), wake: Condvar::new() };
+        let push = |key: &str| {
+            let run = Box::new(Shareable {
+                work: cheap().begin_equal_work("x"),
+                finish: |work| cheap().finish_equal_work(work),
+            });
+            let ticket = Arc::new(Ticket(AtomicU8::new(Ticket::WAITING)));
+            shared
+                .push(LaneKey::Account(key.into()), Job { ticket: Arc::clone(&ticket), memory_bytes: 0, run })
+                .unwrap();
+            ticket
+        };
+        let tickets = ["a", "b", "c", "d"].map(push);
+        shared.lock().idle = 3;
+        assert_eq!(shared.lock().take_batch(100).len(), 1, "three more threads wait for the other three");
+        shared.lock().idle = 0;
+        assert!(tickets[1].leave());
+        let batch = shared.lock().take_batch(100);
+        assert!(batch.len() <= 2 && !tickets[1].waits());
+        shared.run(batch);
+        let mut state = shared.lock();
+        assert_eq!(state.running, 1, "the one taken first");
+        while let Some(job) = state.take(100, Which::All) {
+            job.run.finish();
+        }
+        assert_eq!(state.waiting, 0);
     }
 }

@@ -110,43 +110,6 @@ async fn an_upgrade_does_not_undo_a_change() {
     assert_eq!(site.auth.user_by_id(&stale.id).await.unwrap().unwrap().password, before);
 }
 
-/// A13, A43, E01: each refusal costs the hashing thread what the preferred hasher costs.
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn refusals_take_the_same_time() {
-    let dear = HasherSet::new(vec![pbkdf2(60_000)]).unwrap();
-    let cheap = HasherSet::new(vec![pbkdf2(10)]).unwrap();
-    let site = Site::with(|b| b.with_hashers(dear.clone())).await;
-    let mut inactive = site.user("inactive").await;
-    let _ = site.auth.set_activity(&mut inactive, Activity::Inactive).await.unwrap();
-    let mut unusable = site.user("unusable").await;
-    let _ = site.auth.set_unusable_password(&mut unusable).await.unwrap();
-    let weak = site.user("weak").await;
-    let hash = cheap.encode("weak-pass-9Z", &cloakroom_core::random::OsRandom).unwrap();
-    let _ = users::set_password(&site.db, &weak.id, &hash).await.unwrap();
-    site.user("wrong").await;
-
-    let kinds = ["unknown", "unusable", "inactive", "weak", "wrong"];
-    let mut spent = [0; 5];
-    for _ in 0..5 {
-        for (n, username) in kinds.into_iter().enumerate() {
-            let before = hashing_thread_ns(&site).await;
-            assert!(attempt(&site, username, "not-the-password").await.is_err());
-            spent[n] += hashing_thread_ns(&site).await - before;
-        }
-    }
-    let (low, high) = (spent.iter().min().unwrap(), spent.iter().max().unwrap());
-    assert!(*low > 0 && *high < low + low / 4, "{kinds:?}: {spent:?} ns");
-}
-
-/// What the one hashing thread has had of a processor: unlike the time of day, not what others took meanwhile.
-#[cfg(target_os = "linux")]
-async fn hashing_thread_ns(site: &Site) -> u64 {
-    let read = || std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    let text = site.auth.lane().run(cloakroom_auth::lane::LaneKey::Own, 0, read).await.unwrap();
-    text.split(' ').next().unwrap().parse().unwrap()
-}
-
 /// A62, A144: a name that a proxy vouches for is taken as it is, and makes an account.
 #[tokio::test]
 async fn remote_users_are_made() {

@@ -9,4 +9,6 @@ mod permissions;
 mod recovery;
 mod sessions;
 mod site;
+mod statistics;
 mod throttle;
+mod timing;

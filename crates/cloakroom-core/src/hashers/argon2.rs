@@ -1,6 +1,8 @@
 //! `argon2` (A32): the text rules of the reference implementation, and those of argon2-cffi around it.
 
-use argon2::{Argon2, Params, Version};
+use std::cell::RefCell;
+
+use argon2::{Argon2, Block, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
@@ -195,10 +197,46 @@ impl Phc {
         if self.memory_kib > MAX_MEMORY_KIB || u64::from(self.memory_kib) * u64::from(self.time_cost) > MAX_WORK_KIB {
             return Err(HashError::TooCostly("Argon2's memory and passes"));
         }
+        let blocks = params.block_count();
         let mut out = vec![0; self.hash.len()];
-        let done = Argon2::new(self.variety, version, params).hash_password_into(password, &self.salt, &mut out);
+        let argon2 = Argon2::new(self.variety, version, params);
+        let done = KEPT.with_borrow_mut(|kept| match kept {
+            Some(memory) => {
+                if memory.len() != blocks {
+                    // The old is given back before the new is asked for.
+                    *memory = Vec::new();
+                    memory.try_reserve_exact(blocks).map_err(|_| argon2::Error::OutOfMemory)?;
+                    memory.resize(blocks, Block::new());
+                }
+                argon2.hash_password_into_with_memory(password, &self.salt, &mut out, memory)
+            }
+            None => argon2.hash_password_into(password, &self.salt, &mut out),
+        });
         Ok(done.is_ok().then_some(out))
     }
+}
+
+thread_local! {
+    /// The memory of this thread's last hash, where the thread keeps it.
+    static KEPT: RefCell<Option<Vec<Block>>> = const { RefCell::new(None) };
+}
+
+/// From here on this thread keeps the memory of an Argon2 hash for the next one, until [`release_memory`] (D9).
+///
+/// Otherwise each asks the system for its 100 MiB page by page. What is kept is what the last hash took.
+pub fn keep_memory() {
+    KEPT.with_borrow_mut(|kept| {
+        kept.get_or_insert_default();
+    });
+}
+
+/// Gives back what this thread keeps for its next Argon2 hash.
+pub fn release_memory() {
+    KEPT.with_borrow_mut(|kept| {
+        if let Some(memory) = kept {
+            *memory = Vec::new();
+        }
+    });
 }
 
 /// Decimal digits without a sign or a leading zero, of 32 bits.
@@ -290,6 +328,26 @@ mod tests {
         for costs in ["m=67108864,t=1,p=1", "m=4294967295,t=1,p=1", "m=64,t=4294967295,p=1", "m=1048577,t=1,p=1"] {
             let encoded = format!("argon2$argon2id$v=19${costs}$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA");
             assert_eq!(verify(b"x", &encoded), Err(HashError::TooCostly("Argon2's memory and passes")));
+        }
+    }
+
+    /// D9: memory used before, for a hash of the same or of another size, changes no hash.
+    #[test]
+    fn kept_memory_changes_no_hash() {
+        let cost = |memory_kib, time_cost| Cost::Argon2 { time_cost, memory_kib, parallelism: 2 };
+        let costs = [cost(64, 1), cost(64, 2), cost(256, 1), cost(64, 1), cost(16, 3)];
+        let hash = |n: usize| encode(&[n as u8], b"somesalt", costs[n]).unwrap();
+        let fresh: Vec<_> = (0..costs.len()).map(hash).collect();
+        keep_memory();
+        for _ in 0..2 {
+            assert_eq!((0..costs.len()).map(hash).collect::<Vec<_>>(), fresh);
+            assert_eq!(KEPT.with_borrow(|kept| kept.as_ref().unwrap().len()), 16, "of the last one");
+            release_memory();
+            assert_eq!(KEPT.with_borrow(|kept| kept.as_ref().unwrap().capacity()), 0);
+        }
+        for old in ["v=16$m=64,t=2,p=2", "m=64,t=2,p=2"] {
+            let text = format!("argon2$argon2i${old}$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA");
+            assert_eq!(verify(b"x", &text), Ok(false));
         }
     }
 }

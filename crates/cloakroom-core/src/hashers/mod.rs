@@ -22,6 +22,7 @@ mod set;
 mod work;
 
 pub use self::algorithm::{Algorithm, Cost, DjangoVersion};
+pub use self::argon2::{keep_memory, release_memory};
 pub use self::decoded::{Decoded, Field, Number};
 pub use self::error::{HashError, HashersError};
 pub use self::hasher::Hasher;

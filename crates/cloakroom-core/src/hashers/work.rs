@@ -256,7 +256,8 @@ mod tests {
         assert_eq!(usual, ": 60, .. })");
         let old = format!("pbkdf2_sha256$7${salt}$x");
         let now = format!("pbkdf2_sha256$60${salt}$x");
-        for hash in [&*now, &old, "!", "", "gibberish", "pbkdf2_sha256$x", "pbkdf2_sha256$999999999$salt$x", "argon2$x"] {
+        for hash in [&*now, &old, "!", "", "gibberish", "pbkdf2_sha256$x", "pbkdf2_sha256$999999999$salt$x", "argon2$x"]
+        {
             assert_eq!(whole(set.begin_check("x", &EncodedHash::new(hash)).derivation()), usual, "{hash}");
         }
     }

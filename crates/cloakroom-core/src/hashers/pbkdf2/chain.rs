@@ -116,9 +116,8 @@ mod tests {
     }
 
     fn theirs(jobs: &[(Vec<u8>, Vec<u8>)], iterations: u32) -> Vec<[u8; 32]> {
-        let derive = |(password, salt): &(Vec<u8>, Vec<u8>)| {
-            pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password, salt, iterations)
-        };
+        let derive =
+            |(password, salt): &(Vec<u8>, Vec<u8>)| pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password, salt, iterations);
         jobs.iter().map(derive).collect()
     }
 
