@@ -2,7 +2,6 @@
 //! the same run: `cargo bench -p cloakroom-core --bench pbkdf2`. The interpreter is `python3`, or what `PYTHON` names.
 
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
-#![expect(clippy::expect_used, reason = "a bench fails by panicking")]
 
 use std::process::Command;
 

@@ -17,13 +17,13 @@ use cpu_time::ThreadTime;
 use crate::site::{Site, pbkdf2, secret};
 use crate::statistics::difference;
 
-const SAMPLES: usize = 300;
+const SAMPLES: usize = 200;
 
 /// A machine that does other things too can make like things look different, but not every time.
 const ATTEMPTS: usize = 5;
 
-/// Dear enough that one hash stands out from what a look-up costs.
-const ITERATIONS: u32 = 3000;
+/// Dear enough that what is around a hash does not count: in earnest it is a hundred times as much.
+const ITERATIONS: u32 = 15_000;
 
 /// The hashers of the site: PBKDF2, and those that it may find in an old table.
 fn hashers() -> HasherSet {
