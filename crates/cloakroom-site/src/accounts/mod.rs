@@ -144,6 +144,22 @@ impl Accounts {
         self.pages_by_path::<()>().into_iter().map(|(path, _)| path.trim_end_matches('/').to_owned())
     }
 
+    /// The pages that the anonymous need, for
+    /// [`LoginRequired::open_all`](cloakroom_web::guards::LoginRequired::open_all): those that Django marks `login_not_required`
+    /// (A142), sign-up, and the stylesheet.
+    pub fn open_paths(&self) -> impl Iterator<Item = String> {
+        let urls = self.urls();
+        let pages = [
+            urls.login.clone(),
+            urls.password_reset.clone(),
+            urls.password_reset_complete.clone(),
+            urls.password_reset_done.clone(),
+            urls.password_reset_confirm("{uidb64}", "{token}"),
+            urls.signup.clone(),
+        ];
+        pages.into_iter().chain(assets::all().map(|(path, _)| path.to_owned()))
+    }
+
     fn pages_by_path<S: Clone + Send + Sync + 'static>(&self) -> [(String, MethodRouter<S>); 15] {
         let urls = self.urls();
         [

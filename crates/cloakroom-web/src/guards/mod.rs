@@ -1,8 +1,11 @@
 //! Who may pass, by which method, and what no cache may keep: Django's decorators and mixins (A117, A140–A145).
 //!
+//! [`LoginRequired`] keeps the anonymous out of a whole router.
+//!
 //! [`Guard`] is a rule about users, as a layer on a route or asked from a handler; [`Permitted`] and [`Staff`] are the same
 //! rules as types. [`require_post`] and its kin are rules about methods.
 
+mod everywhere;
 mod guard;
 mod layer;
 mod methods;
@@ -10,6 +13,7 @@ mod never_cache;
 mod rejection;
 mod typed;
 
+pub use self::everywhere::{LoginRequired, LoginRequiredService};
 pub use self::guard::{Guard, OnRefusal};
 pub use self::layer::GuardService;
 pub use self::methods::{

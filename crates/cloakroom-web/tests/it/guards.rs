@@ -5,8 +5,8 @@ use axum::routing::{any, get};
 use cloakroom_auth::events::Switch;
 use cloakroom_auth::permissions::Holder;
 use cloakroom_web::guards::{
-    Guard, OnRefusal, Permission, Permitted, Staff, never_cache, require_get, require_methods, require_post,
-    require_safe,
+    Guard, LoginRequired, OnRefusal, Permission, Permitted, Staff, never_cache, require_get, require_methods,
+    require_post, require_safe,
 };
 use cloakroom_web::{Ctx, GuardRejection, pages};
 use http::{Method, StatusCode};
@@ -159,4 +159,25 @@ async fn never_cache_marks_answers_but_not_exceptions() {
     }
     let answer = browser.get("/perm-raise/").await;
     assert_eq!((answer.status, answer.header("cache-control"), answer.header("expires")), (403, "", ""));
+}
+
+/// A142, V09: every route but those that are named; an open one does not look at the user, and no route is no log-in.
+#[tokio::test]
+async fn a_whole_router_can_ask_for_a_login() {
+    let (site, _) = site_with_users().await;
+    let routes = Router::new()
+        .route("/", any(ok))
+        .route("/open/{id}/", any(ok))
+        .merge(login_routes())
+        .layer(LoginRequired::new().open("/open/{id}/").open_all(["/login/"]));
+    let mut browser = site.browser(routes);
+    let closed = browser.get("/?a=1").await;
+    assert_eq!((closed.status, closed.header("location")), (302, "/accounts/login/?next=/%3Fa%3D1"));
+    assert_eq!(closed.header("vary"), "Cookie");
+    let open = browser.get("/open/7/").await;
+    assert_eq!((open.status, open.header("vary")), (200, ""));
+    assert_eq!(browser.get("/nothing/").await.status, 404);
+    assert_eq!(browser.post("/logout/", "").await.status, 403, "no token yet");
+    browser.sign_in("alice").await;
+    assert_eq!(browser.get("/").await.status, 200);
 }
