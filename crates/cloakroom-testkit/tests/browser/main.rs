@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod chromium;
+mod passwords;
+mod tabs;
 
 use cloakroom_testkit::TestSite;
 use fantoccini::{Client, Locator};
