@@ -107,6 +107,21 @@ impl Sessions {
         Ok(cleared)
     }
 
+    /// As [`clear_expired`](Self::clear_expired); on a database, which clears in steps, `progress` is told how many so far
+    /// after each.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn clear_expired_telling(&self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<u64, SessionError> {
+        // What is cleared here is not there any more when the engine clears.
+        let told = match self.engine().on_db() {
+            Some(db) => db.clear_expired_telling(self.now(), progress).await?,
+            None => 0,
+        };
+        Ok(told + self.clear_expired().await?)
+    }
+
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
     }

@@ -75,6 +75,17 @@ impl DbEngine {
     }
 }
 
+impl DbEngine {
+    /// As [`Engine::clear_expired`]; `progress` is told how many rows so far.
+    pub(crate) async fn clear_expired_telling(
+        &self,
+        now: Timestamp,
+        progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<u64, EngineError> {
+        Ok(sessions::clear_expired(&self.db, now, progress).await?)
+    }
+}
+
 impl Engine for DbEngine {
     async fn load(&self, key: &SessionKey, now: Timestamp) -> Result<Loaded, EngineError> {
         if !key.may_be_stored() {

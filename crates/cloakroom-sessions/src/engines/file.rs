@@ -1,12 +1,12 @@
 //! `django.contrib.sessions.backends.file`: a file for each session (S55–S57).
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::expiry::EXPIRY_KEY;
@@ -23,8 +23,10 @@ use crate::text::TextCodec;
 /// Sessions in a folder, one file each, named by cookie name and key, readable by the owner alone.
 ///
 /// A session expires by its file's time of change, which each save sets. All work is done off the async threads.
-/// Parallel saves of one session are merged within this process (D6); two processes that share the folder overwrite
-/// each other as two Djangos do (S69), and one may revive what the other deletes at that very moment.
+/// Parallel saves of one session are merged (D6), and no save revives what another request ends (S12), within this
+/// process and among those that share the folder: whoever changes a file holds its lock (`flock`). Django takes no lock,
+/// so with one beside, its saves and this one's overwrite each other as two Djangos' do (S69). A file system without
+/// locks, as some network ones are, is good for one process.
 #[derive(Clone, Debug)]
 pub struct FileEngine(Arc<Folder>);
 
@@ -157,7 +159,7 @@ impl Folder {
             None => Ok(Loaded::Absent(Anonymous::NoSession)),
             Some(Stored::Expired) => {
                 // Looked at again where no save can come between, as a save would have renewed it.
-                let _lock = self.lock(key);
+                let _lock = self.lock(key)?;
                 match self.read(&self.file(key), now)? {
                     Some(Stored::Live(record)) => Ok(Loaded::Live(record)),
                     _ => {
@@ -201,18 +203,26 @@ impl Folder {
 
     fn create(&self, key: &SessionKey, text: &str, now: Timestamp) -> Result<Created, EngineError> {
         let path = self.file(key);
-        let _lock = self.lock(key);
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-            Ok(_) => {}
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => return Ok(Created::Taken),
-            Err(e) => return Err(failed("made")(e)),
+        let beside = self.written_beside(&path, text, now)?;
+        // The name appears with all that is in it, or not at all.
+        let linked = match fs::hard_link(&beside, &path) {
+            Ok(()) => Some(Created::Yes(Some(Version::Text(text.into())))),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => Some(Created::Taken),
+            Err(_) => None,
+        };
+        if let Some(created) = linked {
+            fs::remove_file(&beside).map_err(failed("written"))?;
+            return Ok(created);
         }
-        if let Err(e) = self.put(&path, text, now) {
-            // The empty placeholder would be a live session.
-            fs::remove_file(&path).unwrap_or_default();
-            return Err(e);
+        // A file system without links: take the name as Django does, then put the file there (S55).
+        let taken = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map(drop);
+        match taken.and_then(|()| fs::rename(&beside, &path)) {
+            Ok(()) => Ok(Created::Yes(Some(Version::Text(text.into())))),
+            Err(e) => {
+                fs::remove_file(&beside).unwrap_or_default();
+                if e.kind() == ErrorKind::AlreadyExists { Ok(Created::Taken) } else { Err(failed("made")(e)) }
+            }
         }
-        Ok(Created::Yes(Some(Version::Text(text.into()))))
     }
 
     fn replace(
@@ -223,7 +233,7 @@ impl Folder {
         now: Timestamp,
     ) -> Result<Replaced, EngineError> {
         let path = self.file(key);
-        let _lock = self.lock(key);
+        let Some(_lock) = self.lock(key)? else { return Ok(Replaced::Gone) };
         let Some((stored, _)) = self.read_file(&path)? else { return Ok(Replaced::Gone) };
         let same = match expected {
             Expected::Any => true,
@@ -239,15 +249,23 @@ impl Folder {
 
     /// Writes a file beside `path` and renames it over, so that readers see the old text or the new.
     fn put(&self, path: &Path, text: &str, now: Timestamp) -> Result<(), EngineError> {
-        let (beside, mut file) = self.temporary(path).map_err(failed("made"))?;
-        let written = file
-            .write_all(text.as_bytes())
-            .and_then(|()| file.set_modified(UNIX_EPOCH + Duration::from_micros(now.as_micros().max(0).unsigned_abs())))
-            .and_then(|()| fs::rename(&beside, path));
-        if written.is_err() {
+        let beside = self.written_beside(path, text, now)?;
+        fs::rename(&beside, path).map_err(|e| {
             fs::remove_file(&beside).unwrap_or_default();
+            failed("written")(e)
+        })
+    }
+
+    fn written_beside(&self, path: &Path, text: &str, now: Timestamp) -> Result<PathBuf, EngineError> {
+        let (beside, mut file) = self.temporary(path).map_err(failed("made"))?;
+        let changed = UNIX_EPOCH + Duration::from_micros(now.as_micros().max(0).unsigned_abs());
+        match file.write_all(text.as_bytes()).and_then(|()| file.set_modified(changed)) {
+            Ok(()) => Ok(beside),
+            Err(e) => {
+                fs::remove_file(&beside).unwrap_or_default();
+                Err(failed("written")(e))
+            }
         }
-        written.map_err(failed("written"))
     }
 
     fn temporary(&self, path: &Path) -> io::Result<(PathBuf, File)> {
@@ -264,7 +282,7 @@ impl Folder {
     }
 
     fn delete(&self, key: &SessionKey) -> Result<(), EngineError> {
-        let _lock = self.lock(key);
+        let _lock = self.lock(key)?;
         self.unlink(key)
     }
 
@@ -324,9 +342,51 @@ impl Folder {
         self.path.join([self.prefix.as_str(), key.expose()].concat())
     }
 
-    fn lock(&self, key: &SessionKey) -> std::sync::MutexGuard<'_, ()> {
-        self.locks.of(key).lock().unwrap_or_else(PoisonError::into_inner)
+    /// Keeps others from changing the session: those of this process, and by the file's own lock those of others.
+    /// `None` if there is no such file.
+    fn lock(&self, key: &SessionKey) -> Result<Option<KeyLock<'_>>, EngineError> {
+        let here = self.locks.of(key).lock().unwrap_or_else(PoisonError::into_inner);
+        let path = self.file(key);
+        let began = Instant::now();
+        loop {
+            let file = match OpenOptions::new().read(true).write(true).open(&path) {
+                Ok(file) => file,
+                // A folder that is gone says nothing about its sessions (D7).
+                Err(e) if is_absent(&e) => return fs::metadata(&self.path).map(|_| None).map_err(failed("locked")),
+                Err(e) => return Err(failed("locked")(e)),
+            };
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::Error(e)) if e.kind() == ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(e)) => return Err(failed("locked")(e)),
+                Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_PATIENCE => {
+                    std::thread::sleep(LOCK_PAUSE);
+                    continue;
+                }
+                Err(TryLockError::WouldBlock) => return Err(failed("locked")(ErrorKind::TimedOut.into())),
+            }
+            // While this waited the file may have been replaced or removed, and the lock is on what it was.
+            let ours = file.metadata().map_err(failed("locked"))?;
+            match fs::metadata(&path) {
+                Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => {
+                    return Ok(Some(KeyLock { _file: file, _here: here }));
+                }
+                Ok(_) => {}
+                Err(e) if is_absent(&e) => return Ok(None),
+                Err(e) => return Err(failed("locked")(e)),
+            }
+        }
     }
+}
+
+/// How long a change waits for another process that changes the same session.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_PAUSE: Duration = Duration::from_millis(1);
+
+/// Both locks of a session's file; closing the file gives back its own.
+struct KeyLock<'a> {
+    _file: File,
+    _here: MutexGuard<'a, ()>,
 }
 
 enum Stored {

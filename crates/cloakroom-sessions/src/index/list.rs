@@ -366,7 +366,7 @@ impl Visit {
 
 impl AnyEngine {
     /// The rows behind the engine, if sessions are rows.
-    pub(super) fn on_db(&self) -> Option<&DbEngine> {
+    pub(crate) fn on_db(&self) -> Option<&DbEngine> {
         match self.current() {
             Self::Db(engine) => Some(engine),
             Self::CachedDb(engine) => Some(engine.db()),

@@ -17,7 +17,9 @@ macro_rules! engine_suite {
     )+ };
 }
 
+mod format;
 mod index;
 mod moving;
+mod sliding;
 mod suite;
 mod world;

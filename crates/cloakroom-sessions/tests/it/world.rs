@@ -14,7 +14,7 @@ use cloakroom_core::value::Dict;
 use cloakroom_db::sessions::{self, SessionRow};
 use cloakroom_db::{Database, DatabaseUrl, Durability, Options, migrations};
 use cloakroom_sessions::{
-    AnyEngine, CacheEngine, CachedDbEngine, CookieCodec, DbEngine, FileEngine, MovingEngine, SessionConfig,
+    AnyEngine, CacheEngine, CachedDbEngine, CookieCodec, DbEngine, FileEngine, Format, MovingEngine, SessionConfig,
     SessionIndex, Sessions, SignedCookiesEngine, TextCodec,
 };
 use tempfile::TempDir;
@@ -61,6 +61,7 @@ pub(crate) struct World {
     cache: Arc<Cache>,
     folder: TempDir,
     keys: SecretKeys,
+    format: Format,
 }
 
 impl World {
@@ -96,7 +97,24 @@ impl World {
             cache: Arc::new(Cache::memory()),
             folder,
             keys: SecretKeys::new(SecretKey::new(SECRET_KEY).unwrap(), Vec::new()),
+            format: Format::default(),
         }
+    }
+
+    /// The same stores, written in another format from here on.
+    pub(crate) fn with_format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    pub(crate) const fn keys(&self) -> &SecretKeys {
+        &self.keys
+    }
+
+    /// Puts a text of one's own into a row.
+    pub(crate) async fn set_row_text(&self, key: &SessionKey, text: String) {
+        let row = SessionRow { session_data: text, ..self.row(key).await.unwrap() };
+        let _ = sessions::update(&self.db, key, row, Durability::Normal).await.unwrap();
     }
 
     pub(crate) fn sessions(&self, kind: Kind, config: SessionConfig) -> Sessions {
@@ -117,7 +135,7 @@ impl World {
 
     fn engine(&self, kind: Kind, config: &SessionConfig) -> AnyEngine {
         let age = config.age_secs;
-        let text = TextCodec::new(&self.keys);
+        let text = TextCodec::with_format(&self.keys, self.format.clone());
         let db = || DbEngine::new(self.db.clone(), text.clone(), age);
         match kind {
             Kind::Db => AnyEngine::Db(db()),
@@ -127,9 +145,10 @@ impl World {
                 let name = config.cookie.name.as_str();
                 AnyEngine::File(FileEngine::new(&self.files(), name, text.clone(), age).unwrap())
             }
-            Kind::SignedCookies => {
-                AnyEngine::SignedCookies(SignedCookiesEngine::new(CookieCodec::new(&self.keys), age))
-            }
+            Kind::SignedCookies => AnyEngine::SignedCookies(SignedCookiesEngine::new(
+                CookieCodec::with_format(&self.keys, self.format.clone()),
+                age,
+            )),
         }
     }
 
