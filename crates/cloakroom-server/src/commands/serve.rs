@@ -36,6 +36,7 @@ pub async fn run(settings: Settings, args: &ServeArgs, terminal: &mut dyn Termin
         tracing::info!(migrations = report.applied, permissions = report.permissions, "Django's tables were made");
     }
 
+    let filling = tokio::spawn(fill_index(site.clone()));
     let setup = match site.auth().has_superuser().await? {
         true => None,
         false => Some(SetupLink::new(&accounts, &**site.random(), site.clock().now())),
@@ -57,7 +58,28 @@ pub async fn run(settings: Settings, args: &ServeArgs, terminal: &mut dyn Termin
     }
     let app = cloakroom_site::server(&site, &accounts, setup.as_ref());
     cloakroom::serve(listener, app, end).await;
+    filling.abort();
     site.close().await;
     terminal.say("Ended.");
     Ok(())
+}
+
+/// Enters the sessions of a database that Django made into the index, once, beside the requests (D13). Until that is done
+/// a list of sessions reads all of them.
+async fn fill_index(site: Cloakroom) {
+    let sessions = site.sessions();
+    let done = match sessions.needs_backfill().await {
+        Ok(true) => sessions.backfill(&mut |_| {}).await,
+        Ok(false) => return,
+        Err(e) => Err(e),
+    };
+    match done {
+        Ok(done) => {
+            tracing::info!(sessions = done.sessions, signed_in = done.signed_in, "the index of sessions is filled")
+        }
+        Err(e) => tracing::warn!(
+            error = &e as &(dyn std::error::Error + 'static),
+            "the index of sessions is not filled; the next start or `cloakroom sessions backfill` tries again"
+        ),
+    }
 }

@@ -228,3 +228,59 @@ fn each_help_has_examples() {
     }
     assert!(home.snapshot().is_empty());
 }
+
+/// S09, S10, D13: listed by handle, never by key; ended with a record of it; all of them only with consent.
+#[test]
+fn sessions_are_listed_shown_and_ended() {
+    let home = Home::quick().with_superuser();
+    let mut server = home.serve();
+    let (mut desk, mut phone) = (server.browser(), server.browser());
+    desk.sign_in("alice").unwrap();
+    phone.sign_in("alice").unwrap();
+    let list = || {
+        serde_json::from_str::<Vec<serde_json::Value>>(&succeeds(home.run(&["sessions", "list", "--json"]))).unwrap()
+    };
+    let rows = list();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(rows.iter().all(|row| row["user"] == "alice" && row["handle"].as_str().unwrap().len() == 24), "{rows:?}");
+    let handle = rows[0]["handle"].as_str().unwrap();
+    let table = succeeds(home.run(&["sessions", "list", "alice"]));
+    assert!(table.contains(handle) && table.contains("HANDLE") && table.lines().count() == 3, "{table}");
+    let shown = succeeds(home.run(&["sessions", "show", handle]));
+    assert!(shown.contains("_auth_user_hash") && shown.contains("alice"), "{shown}");
+
+    let ended = home.run(&["sessions", "end", handle]);
+    assert!(ended.stderr.contains("session_ended") && ended.stderr.contains("administrator"), "{ended:?}");
+    assert_eq!(succeeds(ended), format!("Session {handle} ended.\n"));
+    assert!(fails(home.run(&["sessions", "show", handle]), 1).contains("there is no such session"));
+    assert_eq!(u8::from(desk.is_signed_in()) + u8::from(phone.is_signed_in()), 1);
+    assert_eq!(list().len(), 1);
+    assert_eq!(succeeds(home.run(&["sessions", "end-user", "alice"])), "1 session of alice ended.\n");
+    assert!(!desk.is_signed_in() && !phone.is_signed_in());
+    assert!(fails(home.run(&["sessions", "end-user", "nobody"]), 1).contains("user 'nobody' does not exist"));
+    assert_eq!(succeeds(home.run(&["sessions", "list"])), "Nobody is signed in.\n");
+
+    desk.sign_in("alice").unwrap();
+    assert!(fails(home.run(&["sessions", "end-all"]), 1).contains("--yes"));
+    assert!(desk.is_signed_in());
+    let all = home.run(&["sessions", "end-all", "--yes"]);
+    assert!(
+        all.code == Some(0) && all.stderr.contains("all_sessions_ended") && all.stdout.contains(" ended."),
+        "{all:?}"
+    );
+    assert!(!desk.is_signed_in());
+    assert!(succeeds(home.run(&["sessions", "backfill"])).contains("looked at"));
+    server.signal("TERM");
+    assert!(server.wait().success());
+}
+
+/// What cannot be done is said before anything is tried.
+#[test]
+fn sessions_in_cookies_cannot_be_ended() {
+    let home = Home::quick().with_superuser().with("SESSION_ENGINE", "signed_cookies");
+    assert!(fails(home.run(&["sessions", "list"]), 1).contains("neither listed nor ended"));
+    let limited = home.with("SESSION_LIMIT", "3");
+    assert!(fails(limited.run(&["sessions", "list"]), 1).contains("SESSION_LIMIT cannot be kept"));
+    let wrong = Home::new().with("SESSION_LIMIT", "0");
+    assert!(fails(wrong.run(&["check"]), 1).contains("1 or more, or null"));
+}

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, COOKIE, EXPIRES, HOST, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode};
 use cloakroom_auth::lane::LaneConfig;
-use cloakroom_auth::{Auth, Created, NewAccount};
+use cloakroom_auth::{Auth, Created, NewAccount, SessionLimit};
 use cloakroom_core::clock::{FrozenClock, Timestamp};
 use cloakroom_core::hashers::{Algorithm, Cost, DjangoVersion, Hasher, HasherSet};
 use cloakroom_core::hosts::AllowedHosts;
@@ -17,7 +17,7 @@ use cloakroom_core::models::User;
 use cloakroom_core::random::OsRandom;
 use cloakroom_core::secret::{SecretKey, SecretKeys};
 use cloakroom_db::{Database, DatabaseUrl, Options, migrations};
-use cloakroom_sessions::{AnyEngine, DbEngine, SessionConfig, Sessions, TextCodec};
+use cloakroom_sessions::{AnyEngine, DbEngine, SessionConfig, SessionIndex, Sessions, TextCodec};
 use cloakroom_site::accounts::Accounts;
 use cloakroom_site::mail::{Outbox, PostOffice, Transport};
 use cloakroom_site::templates::Templates;
@@ -42,7 +42,20 @@ impl TestSite {
         Self::with(|accounts| accounts, |_| {}).await
     }
 
+    /// A site where users may have so many sessions.
+    pub async fn with_session_limit(limit: SessionLimit) -> Self {
+        Self::build(|accounts| accounts, |_| {}, limit).await
+    }
+
     pub async fn with(accounts: impl FnOnce(Accounts) -> Accounts, urls: impl FnOnce(&mut LoginUrls)) -> Self {
+        Self::build(accounts, urls, SessionLimit::default()).await
+    }
+
+    async fn build(
+        accounts: impl FnOnce(Accounts) -> Accounts,
+        urls: impl FnOnce(&mut LoginUrls),
+        limit: SessionLimit,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/db.sqlite3", folder.path().display());
         let db = Database::open(&DatabaseUrl::parse(&url).unwrap(), Options::default()).await.unwrap();
@@ -57,10 +70,12 @@ impl TestSite {
             .with_clock(clock.clone())
             .with_hashers(HasherSet::new(vec![hasher]).unwrap())
             .with_lane_config(lane)
+            .with_session_limit(limit)
             .build()
             .unwrap();
-        let engine = AnyEngine::Db(DbEngine::new(db, TextCodec::new(&keys), 1_209_600));
-        let sessions = Sessions::new(engine, SessionConfig::default(), clock.clone(), Arc::new(OsRandom));
+        let engine = AnyEngine::Db(DbEngine::new(db.clone(), TextCodec::new(&keys), 1_209_600));
+        let sessions = Sessions::new(engine, SessionConfig::default(), clock.clone(), Arc::new(OsRandom))
+            .with_index(SessionIndex::new(db, &keys));
         let mut config = WebConfig::default();
         config.security.hosts.allowed = AllowedHosts::new([HOST_NAME]);
         urls(&mut config.urls);
