@@ -37,6 +37,15 @@ pub enum AuthEvent {
         /// From where.
         address: Option<IpAddr>,
     },
+    /// Somebody who is signed in did not prove it again by the password (A09). Django has no signal for it.
+    PasswordNotConfirmed {
+        /// Who is signed in.
+        user_id: UserId,
+        /// Why it was no proof; clients are not told of the throttle's reasons (E01).
+        refusal: Refusal,
+        /// From where.
+        address: Option<IpAddr>,
+    },
     /// A session did not name a user any more, and was ended or left as it is (A71).
     SessionRefused {
         /// Whom the session named, if that could be read.
@@ -220,6 +229,7 @@ impl AuthEvent {
             Self::LoggedIn { .. } => "logged_in",
             Self::LoggedOut { .. } => "logged_out",
             Self::LoginFailed { .. } => "login_failed",
+            Self::PasswordNotConfirmed { .. } => "password_not_confirmed",
             Self::SessionRefused { .. } => "session_refused",
             Self::SessionEnded { .. } => "session_ended",
             Self::AllSessionsEnded { .. } => "all_sessions_ended",
@@ -241,7 +251,8 @@ impl AuthEvent {
             Self::LoggedIn { user, .. } | Self::UserCreated { user } => Some(&user.id),
             Self::LoggedOut { user } => user.as_ref().map(|u| &u.id),
             Self::SessionRefused { user_id, .. } | Self::SessionEnded { user_id, .. } => user_id.as_ref(),
-            Self::PasswordChanged { user_id, .. }
+            Self::PasswordNotConfirmed { user_id, .. }
+            | Self::PasswordChanged { user_id, .. }
             | Self::PasswordUpgraded { user_id }
             | Self::UserDeleted { user_id, .. }
             | Self::ActivityChanged { user_id, .. }
@@ -264,6 +275,10 @@ impl AuthEvent {
             }
             Self::LoginFailed { username, refusal, address } => tracing::warn!(
                 target: TARGET, event, username = ?username, outcome = "refused", reason = %refusal,
+                address = address.map(tracing::field::display)
+            ),
+            Self::PasswordNotConfirmed { refusal, address, .. } => tracing::warn!(
+                target: TARGET, event, user, outcome = "refused", reason = %refusal,
                 address = address.map(tracing::field::display)
             ),
             Self::SessionRefused { reason, .. } => {

@@ -130,7 +130,8 @@ impl Auth {
         let charge = match self.throttle().charge(self.secret_keys(), &name, address, self.now()).await {
             Ok(charge) => charge,
             Err(throttled) => {
-                self.emit(&AuthEvent::LoginFailed { username: name, refusal: Refusal::Throttled, address });
+                let refusal = Refusal::Throttled;
+                self.emit(&AuthEvent::PasswordNotConfirmed { user_id: user.id.clone(), refusal, address });
                 return Ok(Confirmed::Throttled(throttled));
             }
         };
@@ -140,7 +141,8 @@ impl Auth {
                 Ok(Confirmed::Yes)
             }
             Ok(_) => {
-                self.emit(&AuthEvent::LoginFailed { username: name, refusal: Refusal::WrongPassword, address });
+                let refusal = Refusal::WrongPassword;
+                self.emit(&AuthEvent::PasswordNotConfirmed { user_id: user.id.clone(), refusal, address });
                 Ok(Confirmed::No)
             }
             Err(error) => {

@@ -34,7 +34,7 @@ pub struct Cache {
 #[derive(Debug)]
 enum Store {
     Memory(MemoryCache),
-    Redis(RedisCache),
+    Redis(Box<RedisCache>),
 }
 
 impl Cache {
@@ -55,7 +55,7 @@ impl Cache {
     pub fn new(url: &CacheUrl) -> Self {
         let store = match url.redis() {
             None => Store::Memory(MemoryCache::default()),
-            Some(redis) => Store::Redis(RedisCache::new(redis.clone())),
+            Some(redis) => Store::Redis(Box::new(RedisCache::new(redis.clone()))),
         };
         Self { keys: url.keys().clone(), store }
     }

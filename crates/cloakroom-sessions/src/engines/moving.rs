@@ -55,7 +55,7 @@ impl MovingEngine {
     }
 
     /// The older engines.
-    pub(crate) fn from_engines(&self) -> &[AnyEngine] {
+    pub(crate) fn older_engines(&self) -> &[AnyEngine] {
         &self.from
     }
 

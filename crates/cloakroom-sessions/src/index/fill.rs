@@ -110,7 +110,7 @@ impl Sessions {
     async fn end_all_before(&self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<u64, SessionError> {
         let AnyEngine::Moving(moving) = self.engine() else { return Ok(0) };
         let mut ended = 0;
-        for engine in moving.from_engines() {
+        for engine in moving.older_engines() {
             let mut keys = match engine {
                 AnyEngine::File(engine) => engine.keys().await?,
                 _ => Vec::new(),

@@ -32,7 +32,6 @@ pub use self::fill::Backfilled;
 pub use self::list::{StoredSession, Visit, public_id};
 use self::seal::KeySeal;
 use self::seen::Seen;
-use crate::engine::AnyEngine;
 use crate::lazy::LazySession;
 use crate::lifetime::Lifetime;
 use crate::sessions::Sessions;

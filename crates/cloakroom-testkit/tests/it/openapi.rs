@@ -287,7 +287,6 @@ async fn good_answers(site: &TestSite, described: &mut Described) {
     expect(described, &mut alice, "PATCH", "/api/auth/user/", patch, 200).await;
     let change = "/api/auth/password/change/";
     expect(described, &mut alice, "POST", change, good(change), 200).await;
-    let back = json!({ "old_password": NEW, "new_password1": PASSWORD, "new_password2": PASSWORD });
     let user = site.cloakroom().auth().user_by_username("alice").await.unwrap().unwrap();
     let link = site.cloakroom().auth().make_reset_link(&user).unwrap();
     let reset = "/api/auth/password/reset/";
