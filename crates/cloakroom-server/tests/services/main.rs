@@ -4,7 +4,6 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "helpers of tests, outside of test functions")]
 
-#[expect(dead_code, reason = "these tests need a part of it")]
 #[path = "../it/browser.rs"]
 mod browser;
 #[expect(dead_code, reason = "these tests need a part of it")]
