@@ -37,7 +37,7 @@ async fn client(sessions: Sessions, stop: Arc<AtomicBool>) -> Ledger {
         turn += 1;
         let done = if turn % 5 == 1 || ledger.visitors.is_empty() {
             sign_in(&sessions, "1").await.map(|key| ledger.visitors.push(Visitor { key, counted: 0, perhaps: 0 }))
-        } else if turn % 23 == 0 {
+        } else if turn.is_multiple_of(23) {
             let visitor = ledger.visitors.pop().unwrap();
             // One whose end was not acknowledged may be there or not.
             sessions.open(Some(visitor.key.expose())).flush().await.map(|()| ledger.ended.push(visitor.key))
