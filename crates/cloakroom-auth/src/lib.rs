@@ -17,6 +17,7 @@ pub mod backends;
 mod credentials;
 mod error;
 pub mod events;
+pub mod explain;
 mod hashing;
 mod identity;
 pub mod lane;

@@ -14,6 +14,7 @@ mod edits;
 mod engine;
 mod engines;
 mod error;
+mod examine;
 mod finish;
 mod index;
 mod lazy;
@@ -30,6 +31,7 @@ pub use self::{
     engine::{AnyEngine, Base, Change, Created, Engine, Loaded, Record, Saved, Version},
     engines::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, MovingEngine, SignedCookiesEngine},
     error::{EngineError, SessionError, ValueError},
+    examine::{Contents, Examined, Life, Stored},
     finish::{Finish, Vary},
     index::{Backfilled, SessionIndex, StoredSession, Usage, Visit, Visitor, public_id},
     lazy::LazySession,

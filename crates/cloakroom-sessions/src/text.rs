@@ -9,10 +9,11 @@ use cloakroom_core::expiry::EXPIRY_KEY;
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::reason::Anonymous;
 use cloakroom_core::secret::SecretKeys;
-use cloakroom_core::signing::MaxAge;
+use cloakroom_core::signing::{MaxAge, b62_decode};
 use cloakroom_core::value::{Dict, Object, Value};
 
 use crate::error::EngineError;
+use crate::examine::{Contents, Life, Stored};
 
 /// Writes and reads what the `db`, `cached_db` and `file` engines store (S30). Make it once and clone it.
 #[derive(Clone, Debug)]
@@ -98,16 +99,25 @@ impl TextCodec {
 
     /// The data in `text`; none, and why, when anything is wrong with it (S33, R25).
     pub(crate) fn decode(&self, text: &str) -> (Arc<Dict>, Option<Anonymous>) {
-        let inner = &*self.0;
-        let Decoded { data, problem, .. } = if inner.format.reads_older() {
-            inner.codec.decode_any(text, Some(&inner.keys))
-        } else {
-            inner.codec.decode(text)
-        };
+        let Decoded { data, problem, .. } = self.read(text);
         if let Some(problem) = &problem {
             log(problem);
         }
-        (Arc::new(inner.in_form(data)), problem.as_ref().map(reason))
+        (Arc::new(self.0.in_form(data)), problem.as_ref().map(reason))
+    }
+
+    /// As [`decode`](Self::decode), and which key verifies it; nothing is logged.
+    pub(crate) fn examine(&self, text: &str) -> Contents {
+        Contents::of(self.read(text), |data| self.0.in_form(data))
+    }
+
+    fn read(&self, text: &str) -> Decoded {
+        let inner = &*self.0;
+        if inner.format.reads_older() {
+            inner.codec.decode_any(text, Some(&inner.keys))
+        } else {
+            inner.codec.decode(text)
+        }
     }
 }
 
@@ -130,15 +140,9 @@ impl CookieCodec {
     }
 
     pub(crate) fn open(&self, cookie: &str, age_secs: i64, now: Timestamp) -> Result<Dict, Anonymous> {
-        let inner = &*self.0;
-        let max_age = MaxAge::from_secs(age_secs);
-        let decoded = if inner.format.reads_older() {
-            inner.codec.decode_any_within(cookie, now, max_age)
-        } else {
-            inner.codec.decode_within(cookie, now, max_age)
-        };
+        let decoded = self.read(cookie, now, MaxAge::from_secs(age_secs));
         match decoded.problem {
-            None => Ok(inner.in_form(decoded.data)),
+            None => Ok(self.0.in_form(decoded.data)),
             Some(problem) => {
                 if matches!(problem, Problem::Pickle(_)) {
                     log(&problem);
@@ -147,6 +151,41 @@ impl CookieCodec {
             }
         }
     }
+
+    /// As [`open`](Self::open), and what is in a cookie that is over its age; nothing is logged.
+    pub(crate) fn examine(&self, cookie: &str, age_secs: i64, now: Timestamp) -> Stored {
+        let mut decoded = self.read(cookie, now, MaxAge::from_secs(age_secs));
+        let expired = decoded.problem == Some(Problem::Expired);
+        if expired {
+            // At the moment at which it was made it was not too old yet.
+            decoded = self.read(cookie, Timestamp::UNIX_EPOCH, MaxAge::from_secs(i64::MAX));
+        }
+        let ends = match (&decoded.key, made_at(cookie)) {
+            (Some(_), Some(made)) => Some(made.plus_secs(age_secs)),
+            _ => None,
+        };
+        Stored::Session {
+            ends,
+            state: Life::live_if(!expired),
+            contents: Contents::of(decoded, |data| self.0.in_form(data)),
+        }
+    }
+
+    fn read(&self, cookie: &str, now: Timestamp, max_age: MaxAge) -> Decoded {
+        let inner = &*self.0;
+        if inner.format.reads_older() {
+            inner.codec.decode_any_within(cookie, now, max_age)
+        } else {
+            inner.codec.decode_within(cookie, now, max_age)
+        }
+    }
+}
+
+/// When a signed text says it was made: the middle of its three parts.
+fn made_at(cookie: &str) -> Option<Timestamp> {
+    let (signed, _) = cookie.rsplit_once(':')?;
+    let seconds = b62_decode(signed.rsplit_once(':')?.1).ok()?;
+    Some(Timestamp::from_secs(i64::try_from(seconds).ok()?))
 }
 
 impl Inner {

@@ -10,6 +10,7 @@ use cloakroom_core::value::Dict;
 
 use crate::engine::{Base, Change, Created, Engine, Loaded, MAX_ATTEMPTS, Record, Saved, Version};
 use crate::error::EngineError;
+use crate::examine::{Contents, Examined, Life, Stored};
 use crate::lifetime::Lifetime;
 
 /// Before each key, in a key space of its own (S14 of the threat list, S50).
@@ -39,6 +40,18 @@ impl CacheEngine {
 
     async fn find(&self, key: &SessionKey, now: Timestamp) -> Result<Option<Stamped>, EngineError> {
         Ok(self.cache.get_stamped(&cache_key(key), now).await?)
+    }
+
+    /// The cache forgets what is over its time, so whatever is there lives.
+    pub(crate) async fn examine(&self, key: &SessionKey, now: Timestamp) -> Result<Examined, EngineError> {
+        const PLACE: &str = "the cache";
+        let Some(Stamped { value, .. }) = self.find(key, now).await? else { return Ok(Examined::nothing(PLACE)) };
+        let contents = match value {
+            CacheValue::Dict(data) => Contents::unsigned(data),
+            CacheValue::Unreadable(why) => Contents::Unreadable(why.to_string()),
+            _ => Contents::Unreadable("it is no dictionary".into()),
+        };
+        Ok(Examined { place: PLACE, stored: Stored::Session { ends: None, state: Life::Live, contents } })
     }
 }
 

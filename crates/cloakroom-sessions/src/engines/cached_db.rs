@@ -13,6 +13,7 @@ use crate::engine::{Change, Created, Engine, Loaded, Record, Saved, Version};
 use crate::engines::DbEngine;
 use crate::engines::locks::KeyLocks;
 use crate::error::EngineError;
+use crate::examine::{Contents, Examined, Life, Stored};
 use crate::lifetime::Lifetime;
 
 const KEY_PREFIX: &str = "django.contrib.sessions.cached_db";
@@ -66,6 +67,20 @@ impl CachedDbEngine {
 
     pub(crate) const fn db(&self) -> &DbEngine {
         &self.db
+    }
+
+    /// A copy is taken as it is, as a load does; the row tells when it ends.
+    pub(crate) async fn examine(&self, key: &SessionKey, now: Timestamp) -> Result<Examined, EngineError> {
+        if !key.may_be_stored() {
+            return self.db.examine(key, now).await;
+        }
+        let Some(Record { data, .. }) = self.cached(key, now).await else { return self.db.examine(key, now).await };
+        let ends = match self.db.examine(key, now).await {
+            Ok(Examined { stored: Stored::Session { ends, .. }, .. }) => ends,
+            _ => None,
+        };
+        let stored = Stored::Session { ends, state: Life::Live, contents: Contents::unsigned(data) };
+        Ok(Examined { place: "the cache, before the table django_session", stored })
     }
 
     async fn cached(&self, key: &SessionKey, now: Timestamp) -> Option<Record> {

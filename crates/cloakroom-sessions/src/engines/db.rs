@@ -11,6 +11,7 @@ use cloakroom_db::{Database, Durability, Updated};
 
 use crate::engine::{Base, Change, Created, Engine, Loaded, MAX_ATTEMPTS, Record, Saved, Version};
 use crate::error::EngineError;
+use crate::examine::{Examined, Life, Stored};
 use crate::lifetime::Lifetime;
 use crate::text::TextCodec;
 
@@ -76,6 +77,23 @@ impl DbEngine {
 }
 
 impl DbEngine {
+    pub(crate) async fn examine(&self, key: &SessionKey, now: Timestamp) -> Result<Examined, EngineError> {
+        const PLACE: &str = "the table django_session";
+        if !key.may_be_stored() {
+            return Ok(Examined::not_admitted(PLACE));
+        }
+        // As of the beginning of time no row has expired.
+        let Some(row) = sessions::find(&self.db, key, Timestamp::UNIX_EPOCH).await? else {
+            return Ok(Examined::nothing(PLACE));
+        };
+        let stored = Stored::Session {
+            ends: Some(row.expire_date),
+            state: Life::live_if(row.expire_date > now),
+            contents: self.codec.examine(&row.session_data),
+        };
+        Ok(Examined { place: PLACE, stored })
+    }
+
     /// As [`Engine::clear_expired`]; `progress` is told how many rows so far.
     pub(crate) async fn clear_expired_telling(
         &self,

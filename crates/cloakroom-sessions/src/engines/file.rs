@@ -17,8 +17,12 @@ use cloakroom_core::value::{Dict, Value};
 use crate::engine::{Base, Change, Created, Engine, Loaded, Record, Saved, Version};
 use crate::engines::locks::KeyLocks;
 use crate::error::EngineError;
+use crate::examine::{Contents, Examined, Life};
 use crate::lifetime::Lifetime;
 use crate::text::TextCodec;
+
+/// Where [`FileEngine::examine`] looks.
+const PLACE: &str = "the folder of session files";
 
 /// Sessions in a folder, one file each, named by cookie name and key, readable by the owner alone.
 ///
@@ -74,6 +78,14 @@ impl FileEngine {
 }
 
 impl FileEngine {
+    pub(crate) async fn examine(&self, key: &SessionKey, now: Timestamp) -> Result<Examined, EngineError> {
+        if !self.admits(key) {
+            return Ok(Examined::not_admitted(PLACE));
+        }
+        let key = key.clone();
+        self.blocking(move |folder| folder.examine(&key, now)).await
+    }
+
     /// The keys of all files, those of expired sessions included.
     pub(crate) async fn keys(&self) -> Result<Vec<SessionKey>, EngineError> {
         self.blocking(|folder| folder.keys()).await
@@ -170,6 +182,20 @@ impl Folder {
             }
             Some(Stored::Live(record)) => Ok(Loaded::Live(record)),
         }
+    }
+
+    fn examine(&self, key: &SessionKey, now: Timestamp) -> Result<Examined, EngineError> {
+        let Some((text, changed)) = self.read_file(&self.file(key))? else { return Ok(Examined::nothing(PLACE)) };
+        let contents = if text.is_empty() { Contents::unsigned(Arc::default()) } else { self.codec.examine(&text) };
+        let left = match &contents {
+            _ if text.is_empty() => None,
+            Contents::Data { data, .. } => Some(self.age_left(data, changed, now)?),
+            _ => Some(self.age_left(&Dict::new(), changed, now)?),
+        };
+        // Finite ages of sessions are far within the range.
+        let ends = left.map(|secs| now.plus_micros((secs * 1e6) as i64));
+        let state = Life::live_if(left.is_none_or(|secs| secs > 0.0));
+        Ok(Examined { place: PLACE, stored: crate::examine::Stored::Session { ends, state, contents } })
     }
 
     fn read(&self, path: &Path, now: Timestamp) -> Result<Option<Stored>, EngineError> {

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::{AnyEngine, Base, Change, Created, Engine, Loaded, MAX_ATTEMPTS, Record, Saved};
 use crate::error::EngineError;
+use crate::examine::{Contents, Examined, Life, Stored};
 
 /// In the data of a key whose session ended before the move was over.
 const ENDED: &str = "_cloakroom_ended";
@@ -90,6 +91,34 @@ impl MovingEngine {
             }
         }
         Ok(None)
+    }
+
+    /// As [`Engine::load`] would find it, with nothing moved.
+    pub(crate) async fn examine(&self, key: &SessionKey, now: Timestamp) -> Result<Examined, EngineError> {
+        let found = Box::pin(self.to.examine(key, now)).await?;
+        if !self.is_on(now) {
+            return Ok(found);
+        }
+        let is_broken_cookie = self.to.keeps_data_in_cookie()
+            && !matches!(&found.stored, Stored::Session { state: Life::Live, contents: Contents::Data { .. }, .. });
+        if found.is_live() && !is_broken_cookie {
+            return Ok(without_end(found));
+        }
+        for engine in self.older(key) {
+            let older = Box::pin(engine.examine(key, now)).await?;
+            if !matches!(&older.stored, Stored::Session { state: Life::Live, contents: Contents::Data { .. }, .. }) {
+                continue;
+            }
+            let target = self.target(key);
+            if target != *key && !self.to.keeps_data_in_cookie() {
+                let moved = Box::pin(self.to.examine(&target, now)).await?;
+                if !matches!(moved.stored, Stored::Nothing) {
+                    return Ok(without_end(moved));
+                }
+            }
+            return Ok(older);
+        }
+        Ok(found)
     }
 
     async fn take_over(
@@ -323,6 +352,16 @@ impl<E: Engine> Erased for E {
 
     fn do_clear_expired(&self, now: Timestamp) -> BoxFuture<'_, u64> {
         Box::pin(Engine::clear_expired(self, now))
+    }
+}
+
+/// The mark of an ended session is nothing.
+fn without_end(found: Examined) -> Examined {
+    match &found.stored {
+        Stored::Session { contents: Contents::Data { data, .. }, .. } if is_end(data) => {
+            Examined { stored: Stored::Nothing, ..found }
+        }
+        _ => found,
     }
 }
 

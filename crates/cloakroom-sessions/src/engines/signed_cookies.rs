@@ -8,6 +8,7 @@ use cloakroom_core::value::Dict;
 
 use crate::engine::{Change, Created, Engine, Loaded, Record, Saved};
 use crate::error::EngineError;
+use crate::examine::Examined;
 use crate::text::CookieCodec;
 
 /// Sessions that live in the browser, signed and readable.
@@ -30,6 +31,10 @@ impl SignedCookiesEngine {
     /// Makes the cookie's value.
     pub(crate) fn seal(&self, data: &Dict, now: Timestamp) -> Result<SessionKey, EngineError> {
         self.codec.seal(data, now)
+    }
+
+    pub(crate) fn examine(&self, key: &SessionKey, now: Timestamp) -> Examined {
+        Examined { place: "the cookie itself", stored: self.codec.examine(key.expose(), self.age_secs, now) }
     }
 }
 
