@@ -31,6 +31,7 @@ use crate::interrupted;
 ///             Ok(redirect("/"))
 ///         }
 ///         Authenticated::No(_) => Ok("Name or password is wrong.".into_response()),
+///         Authenticated::Throttled(wait) => Err(wait.into()), // 429 with Retry-After
 ///     }
 /// }
 /// # let _ = login;
