@@ -175,6 +175,20 @@ fn library_roots_are_tables_of_contents() {
     }
 }
 
+/// One module reads memory that other processes write; nothing else needs `unsafe`.
+#[test]
+fn unsafe_code_stands_in_one_place() {
+    let expected = Path::new("crates/cloakroom-db/src/sqlite/shm.rs");
+    let found: Vec<PathBuf> = tracked_files("*.rs")
+        .into_iter()
+        .filter(|path| {
+            let text = std::fs::read_to_string(root().join(path)).unwrap();
+            text.lines().any(|line| line.contains(concat!("unsafe", " {")) || line.contains(concat!("unsafe", " fn")))
+        })
+        .collect();
+    assert!(found.iter().all(|path| path.ends_with(expected)), "{found:?}");
+}
+
 /// One writer: attributes cannot drift apart between the places that set a cookie.
 #[test]
 fn set_cookie_is_written_in_one_place() {

@@ -1,6 +1,7 @@
 //! Newtypes for what names a session and a user.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::random::{LOWERCASE_ALPHANUMERIC, Random, random_string};
 
@@ -8,7 +9,7 @@ use crate::random::{LOWERCASE_ALPHANUMERIC, Random, random_string};
 ///
 /// Whoever holds it is signed in, so it never prints.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct SessionKey(Box<str>);
+pub struct SessionKey(Arc<str>);
 
 impl SessionKey {
     /// Characters of a new key (S11).

@@ -18,6 +18,7 @@ pub mod keys;
 pub mod messages;
 pub mod models;
 pub mod names;
+pub mod near;
 pub mod proxies;
 pub mod pydatetime;
 pub mod pyint;

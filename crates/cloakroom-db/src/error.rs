@@ -32,6 +32,16 @@ pub enum DbError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The file is where SQLite cannot share memory with the other processes that have it open.
+    #[error(
+        "{path} is on a network file system ({kind}), where SQLite in WAL mode breaks databases; put the file on a disk of this machine, or use PostgreSQL or MySQL"
+    )]
+    NetworkFileSystem {
+        /// The file.
+        path: PathBuf,
+        /// The kind of file system.
+        kind: String,
+    },
     /// The file is something else than a SQLite database.
     #[error("{path} is not a SQLite database; check DATABASE_URL (the file was not changed)")]
     NotADatabase {
@@ -183,6 +193,7 @@ impl DbError {
             Self::Missing { .. } => "missing",
             Self::NoFolder { .. } => "no_folder",
             Self::NotWritable { .. } => "not_writable",
+            Self::NetworkFileSystem { .. } => "network_file_system",
             Self::NotADatabase { .. } => "not_a_database",
             Self::Damaged { .. } => "damaged",
             Self::Unreachable { .. } => "unreachable",

@@ -25,6 +25,7 @@
 
 mod database;
 mod error;
+mod freshness;
 mod mysql;
 mod network;
 mod options;
@@ -42,5 +43,6 @@ pub mod users;
 
 pub use self::database::{Database, Mark};
 pub use self::error::{DbError, Table};
+pub use self::freshness::Freshness;
 pub use self::options::{Durability, IfMissing, Options, Updated};
 pub use self::url::{DatabaseUrl, UrlError};

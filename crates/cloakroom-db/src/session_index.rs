@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use cloakroom_core::clock::Timestamp;
+use cloakroom_core::near::Touched;
 
 use crate::database::{Backend, Database};
 use crate::error::DbError;
@@ -110,7 +111,10 @@ pub enum End {
 /// Any [`DbError`] of the machinery; [`DbError::NotMigrated`] where there is no index.
 pub async fn apply(db: &Database, notes: Vec<Note>) -> Result<(), DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Normal, move |c| sqlite::session_index::apply(c, &notes)).await,
+        Backend::Sqlite(s) => {
+            s.write_touching(Durability::Normal, Touched::Nothing, move |c| sqlite::session_index::apply(c, &notes))
+                .await
+        }
         Backend::Postgres(p) => postgres::session_index::apply(p, &notes).await,
         Backend::MySql(m) => mysql::session_index::apply(m, &notes).await,
     }
@@ -215,7 +219,10 @@ pub async fn is_filled(db: &Database) -> Result<bool, DbError> {
 /// Any [`DbError`] of the machinery.
 pub async fn mark_filled(db: &Database, now: Timestamp) -> Result<(), DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Normal, move |c| sqlite::session_index::mark_filled(c, now)).await,
+        Backend::Sqlite(s) => {
+            s.write_touching(Durability::Normal, Touched::Nothing, move |c| sqlite::session_index::mark_filled(c, now))
+                .await
+        }
         Backend::Postgres(p) => postgres::session_index::mark_filled(p, now).await,
         Backend::MySql(m) => mysql::session_index::mark_filled(m, now).await,
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::{SessionKey, UserId};
 use cloakroom_core::models::User;
+use cloakroom_core::near::Touched;
 
 use crate::database::{Backend, Database};
 use crate::error::DbError;
@@ -121,7 +122,8 @@ pub async fn create(
     match db.backend() {
         Backend::Sqlite(s) => {
             let key = key.clone();
-            s.write(durability, move |c| sqlite::sessions::create(c, &key, &row)).await
+            let touched = Touched::Session(key.clone());
+            s.write_touching(durability, touched, move |c| sqlite::sessions::create(c, &key, &row)).await
         }
         Backend::Postgres(p) => postgres::sessions::create(p, key, &row).await,
         Backend::MySql(m) => mysql::sessions::create(m, key, &row).await,
@@ -142,7 +144,8 @@ pub async fn update(
     match db.backend() {
         Backend::Sqlite(s) => {
             let key = key.clone();
-            s.write(durability, move |c| sqlite::sessions::update(c, &key, &row)).await
+            let touched = Touched::Session(key.clone());
+            s.write_touching(durability, touched, move |c| sqlite::sessions::update(c, &key, &row)).await
         }
         Backend::Postgres(p) => postgres::sessions::update(p, key, &row).await,
         Backend::MySql(m) => mysql::sessions::update(m, key, &row).await,
@@ -164,7 +167,8 @@ pub async fn update_if(
     match db.backend() {
         Backend::Sqlite(s) => {
             let (key, expected) = (key.clone(), expected.to_owned());
-            s.write(durability, move |c| sqlite::sessions::update_if(c, &key, &expected, &row)).await
+            let touched = Touched::Session(key.clone());
+            s.write_touching(durability, touched, move |c| sqlite::sessions::update_if(c, &key, &expected, &row)).await
         }
         Backend::Postgres(p) => postgres::sessions::update_if(p, key, expected, &row).await,
         Backend::MySql(m) => mysql::sessions::update_if(m, key, expected, &row).await,
@@ -186,7 +190,8 @@ pub async fn cycle(
     match db.backend() {
         Backend::Sqlite(s) => {
             let (old, new) = (old.clone(), new.clone());
-            s.write(durability, move |c| sqlite::sessions::cycle(c, &old, &new, &row)).await
+            let touched = Touched::Sessions(old.clone(), new.clone());
+            s.write_touching(durability, touched, move |c| sqlite::sessions::cycle(c, &old, &new, &row)).await
         }
         Backend::Postgres(p) => postgres::sessions::cycle(p, old, new, &row).await,
         Backend::MySql(m) => mysql::sessions::cycle(m, old, new, &row).await,
@@ -202,7 +207,8 @@ pub async fn touch(db: &Database, key: &SessionKey, expire_date: Timestamp) -> R
     match db.backend() {
         Backend::Sqlite(s) => {
             let key = key.clone();
-            s.write(Durability::Normal, move |c| sqlite::sessions::touch(c, &key, expire_date)).await
+            let touched = Touched::Session(key.clone());
+            s.write_touching(Durability::Normal, touched, move |c| sqlite::sessions::touch(c, &key, expire_date)).await
         }
         Backend::Postgres(p) => postgres::sessions::touch(p, key, expire_date).await,
         Backend::MySql(m) => mysql::sessions::touch(m, key, expire_date).await,
@@ -218,7 +224,8 @@ pub async fn delete(db: &Database, key: &SessionKey, durability: Durability) -> 
     match db.backend() {
         Backend::Sqlite(s) => {
             let key = key.clone();
-            s.write(durability, move |c| sqlite::sessions::delete(c, &key)).await
+            let touched = Touched::Session(key.clone());
+            s.write_touching(durability, touched, move |c| sqlite::sessions::delete(c, &key)).await
         }
         Backend::Postgres(p) => postgres::sessions::delete(p, key).await,
         Backend::MySql(m) => mysql::sessions::delete(m, key).await,
@@ -247,7 +254,9 @@ pub async fn clear_expired(
     loop {
         let (deleted, took) = match db.backend() {
             Backend::Sqlite(s) => {
-                s.write(Durability::Normal, move |c| sqlite::sessions::clear_some(c, now, limit)).await?
+                let touched = Touched::SessionsBefore(now);
+                s.write_touching(Durability::Normal, touched, move |c| sqlite::sessions::clear_some(c, now, limit))
+                    .await?
             }
             Backend::Postgres(p) => postgres::sessions::clear_some(p, now, limit).await?,
             Backend::MySql(m) => mysql::sessions::clear_some(m, now, limit).await?,

@@ -3,6 +3,7 @@
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::{EncodedHash, User};
+use cloakroom_core::near::Touched;
 
 use crate::database::{Backend, Database};
 use crate::error::DbError;
@@ -206,7 +207,8 @@ pub async fn set_password(db: &Database, id: &UserId, password: &EncodedHash) ->
     match db.backend() {
         Backend::Sqlite(s) => {
             let (id, password) = (id.clone(), password.clone());
-            s.write(Durability::Full, move |c| sqlite::users::set_password(c, &id, &password)).await
+            let touched = Touched::User(id.clone());
+            s.write_touching(Durability::Full, touched, move |c| sqlite::users::set_password(c, &id, &password)).await
         }
         Backend::Postgres(p) => postgres::users::set_password(p, id, password).await,
         Backend::MySql(m) => mysql::users::set_password(m, id, password).await,
@@ -227,7 +229,9 @@ pub async fn set_password_if(
     match db.backend() {
         Backend::Sqlite(s) => {
             let (id, old, new) = (id.clone(), old.clone(), new.clone());
-            s.write(Durability::Full, move |c| sqlite::users::set_password_if(c, &id, &old, &new)).await
+            let touched = Touched::User(id.clone());
+            s.write_touching(Durability::Full, touched, move |c| sqlite::users::set_password_if(c, &id, &old, &new))
+                .await
         }
         Backend::Postgres(p) => postgres::users::set_password_if(p, id, old, new).await,
         Backend::MySql(m) => mysql::users::set_password_if(m, id, old, new).await,
@@ -243,7 +247,8 @@ pub async fn set_last_login(db: &Database, id: &UserId, at: Timestamp) -> Result
     match db.backend() {
         Backend::Sqlite(s) => {
             let id = id.clone();
-            s.write(Durability::Normal, move |c| sqlite::users::set_last_login(c, &id, at)).await
+            let touched = Touched::User(id.clone());
+            s.write_touching(Durability::Normal, touched, move |c| sqlite::users::set_last_login(c, &id, at)).await
         }
         Backend::Postgres(p) => postgres::users::set_last_login(p, id, at).await,
         Backend::MySql(m) => mysql::users::set_last_login(m, id, at).await,
@@ -259,7 +264,8 @@ pub async fn update_profile(db: &Database, id: &UserId, profile: Profile) -> Res
     match db.backend() {
         Backend::Sqlite(s) => {
             let id = id.clone();
-            s.write(Durability::Full, move |c| sqlite::users::update_profile(c, &id, &profile)).await
+            let touched = Touched::User(id.clone());
+            s.write_touching(Durability::Full, touched, move |c| sqlite::users::update_profile(c, &id, &profile)).await
         }
         Backend::Postgres(p) => postgres::users::update_profile(p, id, &profile).await,
         Backend::MySql(m) => mysql::users::update_profile(m, id, &profile).await,
@@ -275,7 +281,8 @@ pub async fn rename(db: &Database, id: &UserId, username: &str) -> Result<Rename
     match db.backend() {
         Backend::Sqlite(s) => {
             let (id, username) = (id.clone(), username.to_owned());
-            s.write(Durability::Full, move |c| sqlite::users::rename(c, &id, &username)).await
+            let touched = Touched::User(id.clone());
+            s.write_touching(Durability::Full, touched, move |c| sqlite::users::rename(c, &id, &username)).await
         }
         Backend::Postgres(p) => postgres::users::rename(p, id, username).await,
         Backend::MySql(m) => mysql::users::rename(m, id, username).await,
@@ -291,7 +298,8 @@ pub async fn set_flag(db: &Database, id: &UserId, flag: Flag, value: bool) -> Re
     match db.backend() {
         Backend::Sqlite(s) => {
             let id = id.clone();
-            s.write(Durability::Full, move |c| sqlite::users::set_flag(c, &id, flag, value)).await
+            let touched = Touched::User(id.clone());
+            s.write_touching(Durability::Full, touched, move |c| sqlite::users::set_flag(c, &id, flag, value)).await
         }
         Backend::Postgres(p) => postgres::users::set_flag(p, id, flag, value).await,
         Backend::MySql(m) => mysql::users::set_flag(m, id, flag, value).await,

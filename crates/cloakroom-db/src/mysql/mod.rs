@@ -42,8 +42,11 @@ pub(crate) mod session_index;
 pub(crate) mod sessions;
 pub(crate) mod users;
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use cloakroom_core::near::Line;
 use mysql_async::{Params, Row};
 
 use self::connect::Connector;
@@ -72,6 +75,14 @@ impl MySql {
 
     pub(crate) const fn address(&self) -> &Address {
         self.pool.connector().address()
+    }
+
+    pub(crate) const fn line(&self) -> &Arc<Line> {
+        &self.pool.line
+    }
+
+    pub(crate) fn round_trips(&self) -> u64 {
+        self.pool.round_trips.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn close(&self) {

@@ -1,9 +1,10 @@
 //! [`Pool`]: a bounded number of connections, and [`Call`]s that borrow one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use cloakroom_core::near::Line;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Params, Row};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -21,6 +22,8 @@ pub(super) struct Pool {
     idle: Mutex<Vec<Idle>>,
     /// Counts the times that a connection broke or hung: those that are older are not trusted any more.
     breaks: AtomicU64,
+    pub(super) line: Arc<Line>,
+    pub(super) round_trips: AtomicU64,
 }
 
 struct Idle {
@@ -45,6 +48,8 @@ impl Pool {
             slots: Semaphore::new(size as usize),
             idle: Mutex::default(),
             breaks: AtomicU64::new(0),
+            line: Arc::new(Line::new()),
+            round_trips: AtomicU64::new(0),
         }
     }
 
@@ -67,6 +72,7 @@ impl Pool {
             uncertain: false,
             in_transaction: false,
             changed: false,
+            writes: repeat != Repeat::Safely,
         };
         while let Some(Idle { conn, since, breaks }) = self.take_idle() {
             if breaks != self.breaks.load(Ordering::Relaxed) {
@@ -128,6 +134,8 @@ pub(super) struct Call<'p> {
     uncertain: bool,
     in_transaction: bool,
     changed: bool,
+    /// Whether it was borrowed for changes: of what, nobody says.
+    writes: bool,
 }
 
 /// What a write did.
@@ -142,6 +150,7 @@ pub(super) struct Done {
 impl Call<'_> {
     /// The rows of a query.
     pub(super) async fn rows(&mut self, sql: &str, params: Params) -> Result<Vec<Row>, Fault> {
+        self.pool.round_trips.fetch_add(1, Ordering::Relaxed);
         self.uncertain = true;
         let (deadline, conn) = self.parts()?;
         let answer = deadline
@@ -156,6 +165,7 @@ impl Call<'_> {
     /// Runs a statement.
     pub(super) async fn execute(&mut self, sql: &str, params: impl Into<Params>) -> Result<Done, Fault> {
         let params = params.into();
+        self.pool.round_trips.fetch_add(1, Ordering::Relaxed);
         self.uncertain = true;
         let (deadline, conn) = self.parts()?;
         let answer = deadline
@@ -171,6 +181,7 @@ impl Call<'_> {
 
     /// Runs a statement that the server does not prepare.
     pub(super) async fn run(&mut self, sql: &str) -> Result<(), Fault> {
+        self.pool.round_trips.fetch_add(1, Ordering::Relaxed);
         self.uncertain = true;
         let (deadline, conn) = self.parts()?;
         let answer = deadline.within(async { conn.query_drop(sql).await.map_err(|e| (e, Sent::Perhaps)) }).await;
@@ -248,6 +259,9 @@ impl Call<'_> {
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
+        if self.writes {
+            self.pool.line.forget();
+        }
         if let Some(conn) = self.conn.take()
             && !self.uncertain
             && !self.in_transaction

@@ -19,8 +19,11 @@ pub(crate) mod sessions;
 pub(crate) mod users;
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use cloakroom_core::near::{Line, Touched};
 use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, PoolError, Runtime, TimeoutType, Timeouts};
 use futures_util::StreamExt;
 use tokio_postgres::types::ToSql;
@@ -39,6 +42,8 @@ pub(crate) struct Postgres {
     connect_timeout: Duration,
     deadline: Duration,
     lock_timeout: Duration,
+    line: Arc<Line>,
+    round_trips: AtomicU64,
 }
 
 /// What a statement is given.
@@ -66,6 +71,8 @@ impl Postgres {
             connect_timeout: address.connect_timeout(options),
             deadline: options.deadline,
             lock_timeout: options.busy_timeout,
+            line: Arc::new(Line::new()),
+            round_trips: AtomicU64::new(0),
         };
         migrations::refuse_what_is_unknown(&this).await?;
         Ok(this)
@@ -73,6 +80,14 @@ impl Postgres {
 
     pub(crate) const fn address(&self) -> &Address {
         &self.address
+    }
+
+    pub(crate) const fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
+    pub(crate) fn round_trips(&self) -> u64 {
+        self.round_trips.load(Ordering::Relaxed)
     }
 
     /// Closes what is idle at once, and waits for what is in use.
@@ -89,18 +104,36 @@ impl Postgres {
         Ok(self.ask(Repeat::Safely, &[sql], params).await?.rows)
     }
 
-    /// Runs a statement that writes: the rows that it returns.
+    /// Runs a statement that may change anything: the rows that it returns.
     async fn write(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+        self.write_touching(Touched::Everything, sql, params).await
+    }
+
+    /// Runs a statement that changes nothing but what is `touched`: the rows that it returns.
+    async fn write_touching(
+        &self,
+        touched: Touched,
+        sql: &'static str,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, DbError> {
+        let _touch = Touch { line: &self.line, touched };
         Ok(self.ask(Repeat::IfUnsent, &[sql], params).await?.rows)
     }
 
-    /// Runs a statement that writes: how many rows it changed.
+    /// Runs a statement that may change anything: how many rows it changed.
     async fn execute(&self, sql: &'static str, params: Params<'_>) -> Result<u64, DbError> {
+        self.execute_touching(Touched::Everything, sql, params).await
+    }
+
+    /// Runs a statement that changes nothing but what is `touched`: how many rows it changed.
+    async fn execute_touching(&self, touched: Touched, sql: &'static str, params: Params<'_>) -> Result<u64, DbError> {
+        let _touch = Touch { line: &self.line, touched };
         Ok(self.ask(Repeat::IfUnsent, &[sql], params).await?.changed)
     }
 
     /// Runs statements that write, all or none, each with the same parameters: how many rows the last one changed.
     async fn execute_together(&self, statements: &[&'static str], params: Params<'_>) -> Result<u64, DbError> {
+        let _touch = Touch { line: &self.line, touched: Touched::Everything };
         Ok(self.ask(Repeat::IfUnsent, statements, params).await?.changed)
     }
 
@@ -109,6 +142,7 @@ impl Postgres {
         let mut first = true;
         loop {
             let mut client = self.connection(deadline).await?;
+            self.round_trips.fetch_add(1, Ordering::Relaxed);
             let failure = match deadline.within(attempt(&mut client, statements, params)).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(failure)) => failure,
@@ -156,6 +190,18 @@ impl Postgres {
             // What broke this one most likely broke all that are as old: a restart, a failover.
             self.pool.retain(|_, metrics| metrics.created > made);
         }
+    }
+}
+
+/// Touches what a write changed when the write is over, be it well, ill, or given up.
+struct Touch<'a> {
+    line: &'a Line,
+    touched: Touched,
+}
+
+impl Drop for Touch<'_> {
+    fn drop(&mut self) {
+        self.line.touch(&self.touched);
     }
 }
 

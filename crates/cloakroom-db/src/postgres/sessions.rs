@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::{SessionKey, UserId};
 use cloakroom_core::models::User;
+use cloakroom_core::near::Touched;
 use tokio_postgres::Row;
 
 use super::Postgres;
@@ -37,13 +38,15 @@ pub(crate) async fn exists(db: &Postgres, key: &SessionKey) -> Result<bool, DbEr
 }
 
 pub(crate) async fn create(db: &Postgres, key: &SessionKey, row: &SessionRow) -> Result<Created, DbError> {
-    let made = db.execute(sql::CREATE, &[&key.expose(), &row.session_data, &Moment(row.expire_date)]).await?;
+    let made = db
+        .execute_touching(of(key), sql::CREATE, &[&key.expose(), &row.session_data, &Moment(row.expire_date)])
+        .await?;
     Ok(created(made > 0))
 }
 
 pub(crate) async fn update(db: &Postgres, key: &SessionKey, row: &SessionRow) -> Result<Updated, DbError> {
     let params: super::Params<'_> = &[&Sought(key.expose()), &row.session_data, &Moment(row.expire_date)];
-    db.execute(sql::UPDATE, params).await.map(updated)
+    db.execute_touching(of(key), sql::UPDATE, params).await.map(updated)
 }
 
 pub(crate) async fn update_if(
@@ -52,9 +55,10 @@ pub(crate) async fn update_if(
     expected: &str,
     row: &SessionRow,
 ) -> Result<Swapped, DbError> {
+    let touched = of(key);
     let key = Sought(key.expose());
     let params: super::Params<'_> = &[&key, &row.session_data, &Moment(row.expire_date), &Sought(expected)];
-    if db.execute(sql::UPDATE_IF, params).await? > 0 {
+    if db.execute_touching(touched, sql::UPDATE_IF, params).await? > 0 {
         return Ok(Swapped::Yes);
     }
     let stored = db.read(sql::GET, &[&key]).await?;
@@ -70,24 +74,26 @@ pub(crate) async fn cycle(
     if old == new {
         return create(db, new, row).await;
     }
+    let touched = Touched::Sessions(old.clone(), new.clone());
     let old = Sought(old.expose());
     let params: super::Params<'_> = &[&new.expose(), &row.session_data, &Moment(row.expire_date), &old];
-    let answer = db.write(sql::CYCLE, params).await?;
+    let answer = db.write_touching(touched, sql::CYCLE, params).await?;
     Ok(created(rows::first(&answer, |row| PLACE.flag(row, 0, "session_key"))?.unwrap_or(false)))
 }
 
 pub(crate) async fn touch(db: &Postgres, key: &SessionKey, expire_date: Timestamp) -> Result<Updated, DbError> {
-    db.execute(sql::TOUCH, &[&Sought(key.expose()), &Moment(expire_date)]).await.map(updated)
+    db.execute_touching(of(key), sql::TOUCH, &[&Sought(key.expose()), &Moment(expire_date)]).await.map(updated)
 }
 
 pub(crate) async fn delete(db: &Postgres, key: &SessionKey) -> Result<bool, DbError> {
-    Ok(db.execute(sql::DELETE, &[&Sought(key.expose())]).await? > 0)
+    Ok(db.execute_touching(of(key), sql::DELETE, &[&Sought(key.expose())]).await? > 0)
 }
 
 /// Deletes up to `limit` expired rows: how many, and how long it took.
 pub(crate) async fn clear_some(db: &Postgres, now: Timestamp, limit: u32) -> Result<(u64, Duration), DbError> {
     let began = Instant::now();
-    let deleted = db.execute(sql::CLEAR, &[&Moment(now), &i64::from(limit)]).await?;
+    let deleted =
+        db.execute_touching(Touched::SessionsBefore(now), sql::CLEAR, &[&Moment(now), &i64::from(limit)]).await?;
     Ok((deleted, began.elapsed()))
 }
 
@@ -137,6 +143,10 @@ pub(crate) async fn newest(db: &Postgres, now: Timestamp, limit: u32) -> Result<
 
 /// A session's key is a secret, and its row has no other name.
 const PLACE: Place = Place { table: Table::Session, key: None };
+
+fn of(key: &SessionKey) -> Touched {
+    Touched::Session(key.clone())
+}
 
 fn created(made: bool) -> Created {
     if made { Created::Yes } else { Created::Taken }

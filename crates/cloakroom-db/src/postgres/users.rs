@@ -3,6 +3,7 @@
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::{EncodedHash, User};
+use cloakroom_core::near::Touched;
 
 use super::rows::{self, Id, Moment, Sought};
 use super::sql::user as sql;
@@ -65,7 +66,7 @@ pub(crate) async fn set_password_if(
 }
 
 pub(crate) async fn set_last_login(db: &Postgres, id: &UserId, at: Timestamp) -> Result<Updated, DbError> {
-    db.execute(sql::SET_LAST_LOGIN, &[&Id(id), &Moment(at)]).await.map(updated)
+    db.execute_touching(Touched::User(id.clone()), sql::SET_LAST_LOGIN, &[&Id(id), &Moment(at)]).await.map(updated)
 }
 
 pub(crate) async fn update_profile(db: &Postgres, id: &UserId, profile: &Profile) -> Result<Updated, DbError> {

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use cloakroom_core::near::Touched;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -17,6 +18,8 @@ pub(super) type Answer<T> = oneshot::Receiver<Result<T, DbError>>;
 /// A write that waits for its turn.
 pub(super) struct Job {
     pub(super) durability: Durability,
+    /// What the job changes.
+    pub(super) touched: Touched,
     pub(super) queued: Instant,
     pub(super) deadline: Instant,
     work: Box<dyn Work>,
@@ -26,13 +29,14 @@ impl Job {
     /// A job that does `work`, gives up if it cannot begin within `patience`, and where its answer will come.
     pub(super) fn new<T: Send + 'static>(
         durability: Durability,
+        touched: Touched,
         patience: Duration,
         work: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> (Self, Answer<T>) {
         let (reply, answer) = oneshot::channel();
         let queued = Instant::now();
         let work = Box::new(Typed { work, outcome: None, reply });
-        (Self { durability, queued, deadline: queued + patience, work }, answer)
+        (Self { durability, touched, queued, deadline: queued + patience, work }, answer)
     }
 
     /// Runs the job and keeps what it gives. Whether its changes are to stay.

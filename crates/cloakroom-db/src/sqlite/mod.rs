@@ -4,10 +4,13 @@
 //! own (D3). [`sql`] holds every statement; the modules named after a table bind its parameters and read its rows.
 
 mod fault;
+mod history;
 mod job;
+mod mounts;
 mod open;
 mod readers;
 mod rows;
+mod shm;
 mod sql;
 mod watch;
 mod writer;
@@ -22,14 +25,17 @@ pub(crate) mod users;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use cloakroom_core::near::{Line, Stamp, Touched};
 use rusqlite::Connection;
 
 use self::fault::Fault;
+use self::history::History;
 use self::open::Home;
 use self::readers::Readers;
-use self::watch::Watch;
+use self::watch::Words;
 use self::writer::Writer;
 use crate::error::DbError;
 use crate::options::{Durability, Options};
@@ -39,21 +45,23 @@ pub(crate) struct Sqlite {
     // Readers go before the writer, so that the writer is last to close and takes the WAL file away.
     readers: Readers,
     writer: Writer,
-    watch: Watch,
+    history: Arc<History>,
     home: Arc<Home>,
     busy_timeout: Duration,
+    round_trips: AtomicU64,
 }
 
 impl Sqlite {
     pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, DbError> {
         let opened = open::open(path, options)?;
-        let home = Arc::new(opened.home);
+        let (home, history) = (Arc::new(opened.home), Arc::new(History::new(opened.watch)));
         Ok(Self {
             readers: Readers::new(opened.readers),
-            writer: Writer::start(opened.writer, Arc::clone(&home), options.busy_timeout)?,
-            watch: opened.watch,
+            writer: Writer::start(opened.writer, Arc::clone(&home), Arc::clone(&history), options.busy_timeout)?,
+            history,
             home,
             busy_timeout: options.busy_timeout,
+            round_trips: AtomicU64::new(0),
         })
     }
 
@@ -61,9 +69,39 @@ impl Sqlite {
         self.home.path()
     }
 
-    /// The WAL index's header.
-    pub(crate) fn mark(&self) -> Option<[u8; watch::HEADER]> {
-        if self.home.is_lost() || self.readers.are_closed() { None } else { self.watch.header() }
+    /// How the WAL index looks.
+    pub(crate) fn mark(&self) -> Option<Words> {
+        if self.is_usable() { self.history.watch().words() } else { None }
+    }
+
+    /// The present moment, if everything that anybody has committed is accounted for. If not, the writer is asked to see to
+    /// that, and the database has the answers meanwhile.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        if !self.is_usable() {
+            return None;
+        }
+        let stamp = self.history.stamp();
+        if stamp.is_none() && self.history.wants_look() {
+            self.writer.look();
+        }
+        stamp
+    }
+
+    pub(crate) fn line(&self) -> &Arc<Line> {
+        self.history.line()
+    }
+
+    /// Whether foreign commits are seen without a question to SQLite.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.history.watch().is_mapped()
+    }
+
+    pub(crate) fn round_trips(&self) -> u64 {
+        self.round_trips.load(Ordering::Relaxed)
+    }
+
+    fn is_usable(&self) -> bool {
+        !self.home.is_lost() && !self.readers.are_closed()
     }
 
     /// Runs a short query on this thread.
@@ -96,19 +134,31 @@ impl Sqlite {
         tokio::task::spawn_blocking(work).await.map_err(|e| DbError::Unavailable { source: e.into() })?
     }
 
-    /// Runs a job on the writer's thread and returns once it is committed.
-    ///
-    /// The job may run twice if its first transaction did not come about, so it must not have effects elsewhere.
+    /// As [`write_touching`](Self::write_touching), for changes of anything.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         durability: Durability,
         job: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, DbError> {
-        self.writer.run(durability, job).await
+        self.write_touching(durability, Touched::Everything, job).await
+    }
+
+    /// Runs a job on the writer's thread and returns once it is committed. It changes nothing but what is `touched`.
+    ///
+    /// The job may run twice if its first transaction did not come about, so it must not have effects elsewhere.
+    pub(crate) async fn write_touching<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        touched: Touched,
+        job: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, DbError> {
+        self.round_trips.fetch_add(1, Ordering::Relaxed);
+        self.writer.run(durability, touched, job).await
     }
 
     pub(crate) async fn close(&self) {
         self.readers.close();
+        self.history.watch().close();
         self.writer.close().await;
     }
 
@@ -116,6 +166,7 @@ impl Sqlite {
         if self.home.is_lost() {
             return Err(Fault::Db(Home::lost()));
         }
+        self.round_trips.fetch_add(1, Ordering::Relaxed);
         self.readers.with(query)
     }
 

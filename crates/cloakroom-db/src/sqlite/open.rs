@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::fault::Fault;
+use super::mounts::network_file_system;
 use super::watch::Watch;
 use super::{migrations, sql};
 use crate::error::DbError;
@@ -58,13 +59,21 @@ impl Home {
 /// Opens the file, and makes it if it is missing and that is asked for.
 pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, DbError> {
     let path = std::path::absolute(path).map_err(|e| DbError::Unavailable { source: e.into() })?;
+    if let Some(kind) = network_file_system(&path) {
+        return Err(DbError::NetworkFileSystem { path, kind });
+    }
     let made = match look_at(&path)? {
         Found::File => false,
         Found::Nothing if options.if_missing == IfMissing::Refuse => return Err(DbError::Missing { path }),
         Found::Nothing => make_file(&path)?,
     };
     let began = Instant::now();
-    let connected = Watch::around(&path, || connect(&path, options));
+    let spare = || {
+        let spare = connection(&path, READER_PATIENCE)?;
+        spare.execute_batch(sql::READ_ONLY)?;
+        Ok(spare)
+    };
+    let connected = Watch::around(&path, || connect(&path, options), spare);
     let opened = connected.map_err(|fault| match fault.code() {
         // The WAL file or the shared-memory file could not be made beside the database.
         Some(ErrorCode::CannotOpen) => match fault {
@@ -77,6 +86,10 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, DbError> {
         let _ = std::fs::remove_file(&path);
     }
     let (watch, (writer, readers)) = opened?;
+    if watch.is_mapped() {
+        // The writer does so itself, after it has answered.
+        writer.execute_batch(sql::NO_CHECKPOINTS).map_err(|e| Fault::from(e).into_error(&path, began.elapsed()))?;
+    }
     let identity = path.metadata().ok().and_then(|m| identity(&m));
     Ok(Opened { home: Home { path, identity, lost: AtomicBool::new(false) }, watch, writer, readers })
 }

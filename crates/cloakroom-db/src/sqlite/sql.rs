@@ -42,6 +42,9 @@ macro_rules! label {
 pub(super) const SET_UP: &str = "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;";
 pub(super) const READ_ONLY: &str = "PRAGMA query_only = ON;";
 pub(super) const WAL_MODE: &str = "PRAGMA journal_mode = WAL";
+pub(super) const DATA_VERSION: &str = "PRAGMA data_version";
+pub(super) const NO_CHECKPOINTS: &str = "PRAGMA wal_autocheckpoint = 0";
+pub(super) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 pub(super) const TABLES: &str = "SELECT name FROM sqlite_master WHERE type = 'table'";
 pub(super) const TABLE_EXISTS: &str = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";

@@ -6,16 +6,19 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use cloakroom_core::near::Touched;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::fault::{Fault, duplicate};
+use super::history::{History, Seen};
 use super::job::{Job, Verdict};
 use super::open::Home;
+use super::sql;
 use crate::error::DbError;
 use crate::options::Durability;
 
@@ -27,9 +30,22 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, home: Arc<Home>, busy_timeout: Duration) -> Result<Self, DbError> {
+    pub(super) fn start(
+        connection: Connection,
+        home: Arc<Home>,
+        history: Arc<History>,
+        busy_timeout: Duration,
+    ) -> Result<Self, DbError> {
         let (queue, jobs) = sync_channel(QUEUE_JOBS);
-        let desk = Desk { connection, home, synchronous: None };
+        let mut desk = Desk {
+            connection,
+            home,
+            history,
+            seen: Seen::default(),
+            synchronous: None,
+            checkpoint_at: CHECKPOINT_PAGES,
+        };
+        desk.look();
         let thread = std::thread::Builder::new()
             .name("cloakroom-writer".to_owned())
             .spawn(move || desk.serve(jobs))
@@ -41,9 +57,10 @@ impl Writer {
     pub(super) async fn run<T: Send + 'static>(
         &self,
         durability: Durability,
+        touched: Touched,
         work: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, DbError> {
-        let (job, answer) = Job::new(durability, self.busy_timeout, work);
+        let (job, answer) = Job::new(durability, touched, self.busy_timeout, work);
         let queued = job.queued;
         match self.queue.try_send(Message::Job(job)) {
             Ok(()) => {}
@@ -55,6 +72,11 @@ impl Writer {
             Ok(Err(_)) => Err(DbError::Closed),
             Err(_) => Err(DbError::TimedOut { waited: queued.elapsed() }),
         }
+    }
+
+    /// Has the writer look at what others committed. It does not matter if the queue is full: it looks after each commit.
+    pub(super) fn look(&self) {
+        let _ = self.queue.try_send(Message::Look);
     }
 
     pub(super) async fn close(&self) {
@@ -96,11 +118,19 @@ const BATCH_JOBS: usize = 256;
 /// A transaction takes no further job after this, so that other processes get their turn.
 const BATCH_TIME: Duration = Duration::from_millis(20);
 
+/// How often the writer looks whether the file is still the one that was opened, while there is nothing to write.
+const LOOK_AT_FILE: Duration = Duration::from_secs(1);
+
+/// Pages in the WAL from which on they are copied into the database: what SQLite does by itself at a commit is done here
+/// after the answers, as a disk's wait. So many more are let come before it is tried again.
+const CHECKPOINT_PAGES: u32 = 1000;
+
 /// How long beyond the busy timeout a caller waits for a job that was begun: a disk that stalls.
 const STALL_GRACE: Duration = Duration::from_secs(10);
 
 enum Message {
     Job(Job),
+    Look,
     Stop(Option<oneshot::Sender<()>>),
 }
 
@@ -108,19 +138,34 @@ enum Message {
 struct Desk {
     connection: Connection,
     home: Arc<Home>,
+    history: Arc<History>,
+    seen: Seen,
     synchronous: Option<Durability>,
+    /// Pages in the WAL at which a checkpoint is due.
+    checkpoint_at: u32,
 }
 
 impl Desk {
     fn serve(mut self, jobs: Receiver<Message>) {
         let mut stop = None;
         while stop.is_none() {
-            let Ok(first) = jobs.recv() else { break };
+            let first = match jobs.recv_timeout(LOOK_AT_FILE) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => {
+                    if !self.home.is_lost() && !self.home.is_same_file() {
+                        tracing::error!(path = %self.home.path().display(), "{}", Home::lost());
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             let mut batch = VecDeque::new();
+            let mut look = false;
             let mut next = Ok(first);
             loop {
                 match next {
                     Ok(Message::Job(job)) => batch.push_back(job),
+                    Ok(Message::Look) => look = true,
                     Ok(Message::Stop(done)) => {
                         stop = Some(done);
                         break;
@@ -132,9 +177,13 @@ impl Desk {
                 }
                 next = jobs.try_recv();
             }
+            if look && batch.is_empty() {
+                self.look();
+            }
             while !batch.is_empty() {
                 self.transaction(&mut batch);
             }
+            self.checkpoint();
         }
         // Whoever waits for the close learns of it when all this is done.
         drop((jobs, self));
@@ -162,12 +211,40 @@ impl Desk {
             end = self.execute("COMMIT");
         }
         match end {
-            Ok(()) => done.into_iter().for_each(|job| job.succeed()),
+            Ok(()) => {
+                for job in &done {
+                    self.history.line().touch(&job.touched);
+                }
+                self.look();
+                done.into_iter().for_each(|job| job.succeed());
+            }
             Err(error) => {
                 self.roll_back();
+                // What a commit that failed has done, nobody knows for certain.
+                self.history.line().forget();
+                self.look();
                 self.after_failure(done, &error);
             }
         }
+    }
+
+    fn look(&mut self) {
+        self.history.publish(&self.connection, &mut self.seen);
+    }
+
+    /// Copies the WAL's pages into the database when there are many. Readers and other writers go on meanwhile.
+    fn checkpoint(&mut self) {
+        let Some(pages) = self.history.watch().pages() else { return };
+        if pages < self.checkpoint_at {
+            // The WAL begins anew once all of it was copied.
+            self.checkpoint_at = self.checkpoint_at.min(pages.max(1).next_multiple_of(CHECKPOINT_PAGES));
+            return;
+        }
+        let done = self.connection.prepare_cached(sql::CHECKPOINT).and_then(|mut s| s.query_row([], |_| Ok(())));
+        if let Err(error) = done {
+            tracing::warn!(%error, "the WAL could not be copied into the database; it is tried again later");
+        }
+        self.checkpoint_at = pages.saturating_add(CHECKPOINT_PAGES);
     }
 
     /// Begins a transaction, waiting for other processes as long as any job of the batch may wait. If it returns

@@ -10,6 +10,7 @@ mod concurrency;
 mod crash;
 mod every_kind;
 mod migrations;
+mod near;
 mod open;
 mod sessions;
 mod support;

@@ -1,0 +1,214 @@
+//! What is known, in this process, of a store's history: whether a copy that was taken of it may still be used (D5, S21).
+//!
+//! A [`Line`] belongs to one store. Whoever keeps a copy of something takes a [`Stamp`] **before** reading it from the store
+//! and keeps both. Whoever changes something [touches](Line::touch) it on the line, after the change is made and before
+//! anybody is told so. A copy [holds](Line::holds) as long as nothing touched its subject after its stamp. So a copy that
+//! was read before a change and kept after it is not believed either, in whatever order two threads do this.
+//!
+//! What changed in a way that nobody can name, such as by another process, [forgets](Line::forget) everything.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use crate::clock::Timestamp;
+use crate::keys::{SessionKey, UserId};
+
+/// Places for touches. Two subjects that share one are touched together, which costs a look at the store.
+const PLACES: usize = 1 << 16;
+
+/// A store's history since this process knows it. It holds no copies, only what is needed to judge them.
+pub struct Line {
+    epoch: AtomicU64,
+    turn: AtomicU64,
+    /// The turn in which each subject was last touched, by its hash.
+    places: Box<[AtomicU64]>,
+    /// The turn in which all users were last touched.
+    users: AtomicU64,
+    /// Sessions that end before this moment may have been cleared away.
+    cleared: AtomicI64,
+    hasher: RandomState,
+}
+
+/// A moment in a store's history, taken by [`Line::stamp`]. Stamps of different lines have nothing to do with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    epoch: u64,
+    turn: u64,
+}
+
+/// What a copy is of, or what a change changed.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Subject<'a> {
+    /// A session.
+    Session(&'a SessionKey),
+    /// A user: row, groups, permissions.
+    User(&'a UserId),
+}
+
+/// What a change changed.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Touched {
+    /// Nothing of which there are copies.
+    Nothing,
+    /// A session.
+    Session(SessionKey),
+    /// Two sessions, as when one gets another key.
+    Sessions(SessionKey, SessionKey),
+    /// Sessions that ended before this moment, some or all of them.
+    SessionsBefore(Timestamp),
+    /// A user.
+    User(UserId),
+    /// Any user, as when a group's permissions change.
+    Users,
+    /// Anything.
+    #[default]
+    Everything,
+}
+
+impl Line {
+    /// A line on which nothing has happened yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            epoch: AtomicU64::new(0),
+            turn: AtomicU64::new(0),
+            places: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
+            users: AtomicU64::new(0),
+            cleared: AtomicI64::new(i64::MIN),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// The present moment of the line. Whether the line knows of everything up to now, the store alone can say.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        Stamp { epoch, turn: self.turn.load(Ordering::Acquire) }
+    }
+
+    /// Notes a change that was just made.
+    pub fn touch(&self, touched: &Touched) {
+        let place = |subject| self.place(subject).fetch_max(self.next_turn(), Ordering::AcqRel);
+        match touched {
+            Touched::Nothing => {}
+            Touched::Session(key) => drop(place(Subject::Session(key))),
+            Touched::Sessions(old, new) => {
+                place(Subject::Session(old));
+                place(Subject::Session(new));
+            }
+            Touched::SessionsBefore(moment) => drop(self.cleared.fetch_max(moment.as_micros(), Ordering::AcqRel)),
+            Touched::User(id) => drop(place(Subject::User(id))),
+            Touched::Users => drop(self.users.fetch_max(self.next_turn(), Ordering::AcqRel)),
+            Touched::Everything => self.forget(),
+        }
+    }
+
+    /// Notes that anything may have changed: no copy of before holds any more.
+    pub fn forget(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether a copy of `subject` made at `then` is, at `now`, what the store has.
+    #[must_use]
+    pub fn holds(&self, then: Stamp, now: Stamp, subject: Subject<'_>) -> bool {
+        then.epoch == now.epoch
+            && self.place(subject).load(Ordering::Acquire) <= then.turn
+            && (matches!(subject, Subject::Session(_)) || self.users.load(Ordering::Acquire) <= then.turn)
+    }
+
+    /// Whether a session that ends at `end` cannot have been cleared away for being over.
+    #[must_use]
+    pub fn is_kept(&self, end: Timestamp) -> bool {
+        end.as_micros() >= self.cleared.load(Ordering::Acquire)
+    }
+
+    fn next_turn(&self) -> u64 {
+        self.turn.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    fn place(&self, subject: Subject<'_>) -> &AtomicU64 {
+        let hash = match subject {
+            Subject::Session(key) => self.hasher.hash_one(key),
+            Subject::User(id) => self.hasher.hash_one(id),
+        };
+        &self.places[hash as usize % PLACES]
+    }
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line").field("now", &self.stamp()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(n: u32) -> SessionKey {
+        SessionKey::parse(&format!("{n:08}")).unwrap()
+    }
+
+    /// S21: each change ends exactly the copies of what it changed, whenever they were kept.
+    #[test]
+    fn a_copy_holds_until_its_subject_is_touched() {
+        let line = Line::new();
+        let (alice, bob) = (UserId::from(1), UserId::from(2));
+        let (a, b) = (key(1), key(2));
+        let then = line.stamp();
+        let holds = |subject| line.holds(then, line.stamp(), subject);
+        for (touched, ended) in [
+            (Touched::Nothing, [false; 4]),
+            (Touched::Session(a.clone()), [true, false, false, false]),
+            (Touched::User(alice.clone()), [true, false, true, false]),
+            (Touched::Sessions(a.clone(), b.clone()), [true, true, true, false]),
+            (Touched::Users, [true, true, true, true]),
+        ] {
+            line.touch(&touched);
+            let subjects = [Subject::Session(&a), Subject::Session(&b), Subject::User(&alice), Subject::User(&bob)];
+            assert_eq!(subjects.map(|subject| !holds(subject)), ended, "{touched:?}");
+        }
+        let again = line.stamp();
+        assert!(line.holds(again, line.stamp(), Subject::Session(&a)));
+        assert!(line.holds(again, line.stamp(), Subject::User(&bob)));
+    }
+
+    #[test]
+    fn everything_is_forgotten_at_once() {
+        let line = Line::new();
+        let then = line.stamp();
+        line.touch(&Touched::Everything);
+        assert!(!line.holds(then, line.stamp(), Subject::Session(&key(1))));
+        assert!(!line.holds(then, line.stamp(), Subject::User(&UserId::from(1))));
+    }
+
+    /// A clock that is set back does not bring back a session whose row was cleared away.
+    #[test]
+    fn what_was_cleared_stays_so() {
+        let line = Line::new();
+        let noon = Timestamp::from_secs(1_767_268_800);
+        assert!(line.is_kept(noon));
+        line.touch(&Touched::SessionsBefore(noon));
+        assert!(line.is_kept(noon) && !line.is_kept(noon.plus_secs(-1)));
+        line.touch(&Touched::SessionsBefore(noon.plus_secs(-60)));
+        assert!(!line.is_kept(noon.plus_secs(-1)));
+    }
+
+    /// A copy read before a change and kept after it does not hold.
+    #[test]
+    fn a_late_copy_is_not_believed() {
+        let line = Line::new();
+        let ticket = line.stamp();
+        line.touch(&Touched::Session(key(1)));
+        assert!(!line.holds(ticket, line.stamp(), Subject::Session(&key(1))));
+    }
+}
