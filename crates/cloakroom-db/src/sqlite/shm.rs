@@ -1,4 +1,4 @@
-//! The mapped header of the WAL index: the one place of this workspace with `unsafe`.
+//! The mapped header of the WAL index, which other processes write.
 #![expect(unsafe_code, reason = "memory that other processes write is read through a pointer")]
 
 use std::fs::File;
