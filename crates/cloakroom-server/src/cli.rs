@@ -52,6 +52,8 @@ pub enum Command {
     Clearsessions(ClearSessionsArgs),
     /// List and end sessions
     Sessions(SessionsArgs),
+    /// Tell why a session is signed in, or not
+    Explain(ExplainArgs),
     /// Check settings, database and templates
     Check(CheckArgs),
 }
@@ -224,6 +226,29 @@ pub enum SessionsCommand {
     },
     /// Enter sessions that Django made into the index
     Backfill,
+}
+
+/// Options of `explain`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Follows one session from its cookie to its user, step by step, and changes nothing. Neither key nor hash is shown.
+Exit code: 0 when the session is signed in, 1 when not, or when nobody can tell.
+
+A key opens the session to whoever reads it, in the shell's history too. Type it when asked, or pipe it in.
+
+Examples:
+  cloakroom explain                                asks for it, and does not show what is typed
+  cloakroom explain - < cookie.txt                 a key, or the whole header Cookie
+  cloakroom explain b81e77d0c4f2a90c1d3e5f60       a handle, as `cloakroom sessions list` shows them
+  cloakroom explain --json - < cookie.txt")]
+pub struct ExplainArgs {
+    /// A session's handle or key, its cookie, or a whole header Cookie; `-` reads it from standard input
+    #[arg(value_name = "SESSION")]
+    pub session: Option<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `check`.

@@ -20,16 +20,19 @@ fn main() -> ExitCode {
         Err(e) => return fail(&CommandError::Io(e)),
     };
     match runtime.block_on(run(cli)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(e) => fail(&e),
     }
 }
 
-async fn run(cli: Cli) -> Result<(), CommandError> {
+async fn run(cli: Cli) -> Result<ExitCode, CommandError> {
     let environment = Environment::of_process();
     let settings = Settings::parse(&RawSettings::read(cli.config.as_deref(), environment.iter())?)?;
     let mut console = Console;
-    match cli.command.unwrap_or_else(|| Command::Serve(ServeArgs::default())) {
+    let done = match cli.command.unwrap_or_else(|| Command::Serve(ServeArgs::default())) {
+        Command::Explain(args) => {
+            return commands::explain::run(settings, &args, &mut console).await.map(ExitCode::from);
+        }
         Command::Serve(args) => commands::serve::run(settings, &args, &mut console).await,
         Command::Migrate(args) => commands::migrate::run(&commands::open(settings).await?, &args, &mut console).await,
         Command::Createsuperuser(args) => {
@@ -51,7 +54,8 @@ async fn run(cli: Cli) -> Result<(), CommandError> {
             commands::check::run(&commands::open(settings).await?, &args, &mut console).await
         }
         _ => Err(CommandError::Said("this command is not built in".into())),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn fail(error: &CommandError) -> ExitCode {

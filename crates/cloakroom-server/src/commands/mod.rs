@@ -4,6 +4,7 @@ pub mod changepassword;
 pub mod check;
 pub mod clearsessions;
 pub mod createsuperuser;
+pub mod explain;
 pub mod migrate;
 pub mod serve;
 pub mod sessions;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod accounts;
+mod explain;
 mod faults;
 mod logins;
 mod openapi;
