@@ -29,5 +29,6 @@ pub mod secret;
 pub mod signing;
 pub mod tokens;
 pub mod urls;
+pub mod user_model;
 pub mod validators;
 pub mod value;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::clock::Timestamp;
 use crate::keys::UserId;
+use crate::user_model::Extra;
 
 /// The text of a password column, such as `pbkdf2_sha256$1500000$…` (A30–A38). It never prints.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -34,7 +35,8 @@ impl fmt::Debug for EncodedHash {
     }
 }
 
-/// A row of `auth_user` (A01).
+/// A row of `auth_user` (A01), or of the table that stands in its place (A17): then `username` is what `USERNAME_FIELD` names,
+/// columns that the table does not have are empty or false, but `is_active`, which is true, and `date_joined`, which is 1970.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct User {
@@ -60,6 +62,8 @@ pub struct User {
     pub is_active: bool,
     /// When the account was made.
     pub date_joined: Timestamp,
+    /// The columns that Django's own table does not have.
+    pub extra: Extra,
 }
 
 impl User {
@@ -78,6 +82,7 @@ impl User {
             is_staff: false,
             is_active: true,
             date_joined,
+            extra: Extra::default(),
         }
     }
 
