@@ -75,6 +75,48 @@ impl UserId {
             Self::Text(_) => None,
         }
     }
+
+    /// Takes a UUID as Python's `UUID` does, with or without hyphens, braces or `urn:uuid:`, and writes it with hyphens.
+    ///
+    /// ```
+    /// use cloakroom_core::keys::UserId;
+    ///
+    /// let id = UserId::parse_uuid("{00112233445566778899AABBCCDDEEFF}").unwrap();
+    /// assert_eq!(id.to_string(), "00112233-4455-6677-8899-aabbccddeeff");
+    /// assert!(UserId::parse_uuid("7").is_none());
+    /// ```
+    #[must_use]
+    pub fn parse_uuid(text: &str) -> Option<Self> {
+        let text = text.replace("urn:", "").replace("uuid:", "");
+        let digits = text.trim_matches(['{', '}']).replace('-', "");
+        let plain = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        plain.then(|| uuid_text(&digits.to_ascii_lowercase()))
+    }
+
+    /// Draws a UUID of version 4, Django's usual default for such a key.
+    #[must_use]
+    pub fn new_uuid4(random: &dyn Random) -> Self {
+        let mut bytes = [0; 16];
+        random.fill(&mut bytes);
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        uuid_text(&format!("{:032x}", u128::from_be_bytes(bytes)))
+    }
+
+    /// The 32 digits of a key that is a UUID, as Django stores it where the database has no type for it.
+    #[must_use]
+    pub fn uuid_digits(&self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text.replace('-', "")).filter(|digits| digits.len() == 32),
+            Self::Int(_) => None,
+        }
+    }
+}
+
+/// 32 digits with hyphens between them.
+fn uuid_text(digits: &str) -> UserId {
+    let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+    UserId::Text(parts.join("-").into())
 }
 
 impl From<i64> for UserId {

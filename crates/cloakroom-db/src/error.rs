@@ -117,6 +117,14 @@ pub enum DbError {
         /// What differs.
         detail: String,
     },
+    /// The user model is not as the database has it, or a row cannot be made by it (A17).
+    #[error("AUTH_USER_MODEL is {label}: {detail}")]
+    UserModel {
+        /// The model's label.
+        label: String,
+        /// What differs, and what to do.
+        detail: String,
+    },
     /// Another process held its lock for too long, or too many writes were waiting. Nothing was changed.
     #[error("the database was locked for {waited:?}; find the process that holds a transaction open")]
     Busy {
@@ -203,6 +211,7 @@ impl DbError {
             Self::OlderDjango { .. } => "older_django",
             Self::NotMigrated { .. } => "not_migrated",
             Self::Schema { .. } => "schema",
+            Self::UserModel { .. } => "user_model",
             Self::Busy { .. } => "busy",
             Self::TimedOut { .. } => "timed_out",
             Self::Unavailable { .. } => "unavailable",

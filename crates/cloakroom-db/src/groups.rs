@@ -1,5 +1,7 @@
 //! `auth_group` and who is in them (A02, A04).
 
+use std::sync::Arc;
+
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::Group;
 
@@ -67,7 +69,10 @@ pub async fn by_name(db: &Database, name: &str) -> Result<Option<Group>, DbError
 /// Any [`DbError`] of the machinery.
 pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<Group>, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.read(|c| sqlite::groups::of_user(c, user)).await,
+        Backend::Sqlite(s) => {
+            let users = s.users()?;
+            s.read(|c| sqlite::groups::of_user(c, users, user)).await
+        }
         Backend::Postgres(p) => postgres::groups::of_user(p, user).await,
         Backend::MySql(m) => mysql::groups::of_user(m, user).await,
     }
@@ -96,7 +101,10 @@ pub async fn create(db: &Database, name: &str) -> Result<Created, DbError> {
 /// Any [`DbError`] of the machinery.
 pub async fn delete(db: &Database, group: i64) -> Result<bool, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::groups::delete(c, group)).await,
+        Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
+            s.write(Durability::Full, move |c| sqlite::groups::delete(c, &users, group)).await
+        }
         Backend::Postgres(p) => postgres::groups::delete(p, group).await,
         Backend::MySql(m) => mysql::groups::delete(m, group).await,
     }
@@ -110,8 +118,9 @@ pub async fn delete(db: &Database, group: i64) -> Result<bool, DbError> {
 pub async fn add_user(db: &Database, group: i64, user: &UserId) -> Result<Joined, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
             let user = user.clone();
-            s.write(Durability::Full, move |c| sqlite::groups::add_user(c, group, &user)).await
+            s.write(Durability::Full, move |c| sqlite::groups::add_user(c, &users, group, &user)).await
         }
         Backend::Postgres(p) => postgres::groups::add_user(p, group, user).await,
         Backend::MySql(m) => mysql::groups::add_user(m, group, user).await,
@@ -126,8 +135,9 @@ pub async fn add_user(db: &Database, group: i64, user: &UserId) -> Result<Joined
 pub async fn remove_user(db: &Database, group: i64, user: &UserId) -> Result<bool, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
             let user = user.clone();
-            s.write(Durability::Full, move |c| sqlite::groups::remove_user(c, group, &user)).await
+            s.write(Durability::Full, move |c| sqlite::groups::remove_user(c, &users, group, &user)).await
         }
         Backend::Postgres(p) => postgres::groups::remove_user(p, group, user).await,
         Backend::MySql(m) => mysql::groups::remove_user(m, group, user).await,

@@ -32,6 +32,7 @@ mod options;
 mod postgres;
 mod sqlite;
 mod url;
+mod user_table;
 
 pub mod content_types;
 pub mod groups;
@@ -46,3 +47,4 @@ pub use self::error::{DbError, Table};
 pub use self::freshness::Freshness;
 pub use self::options::{Durability, IfMissing, Options, Updated};
 pub use self::url::{DatabaseUrl, UrlError};
+pub use self::user_table::KeyKind;

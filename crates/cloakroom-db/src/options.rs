@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cloakroom_core::user_model::UserTable;
+
 /// How [`Database::open`](crate::Database::open) opens a database.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -12,6 +14,7 @@ pub struct Options {
     pub(crate) connections: usize,
     pub(crate) connect_timeout: Duration,
     pub(crate) deadline: Duration,
+    pub(crate) user_table: UserTable,
 }
 
 impl Options {
@@ -59,6 +62,12 @@ impl Options {
         self
     }
 
+    /// Looks for the users in this table (`AUTH_USER_MODEL`, A17). Its columns are read when the database is opened.
+    pub fn with_user_table(mut self, table: UserTable) -> Self {
+        self.user_table = table;
+        self
+    }
+
     /// Sets what happens where there is no database yet.
     pub fn with_if_missing(mut self, if_missing: IfMissing) -> Self {
         self.if_missing = if_missing;
@@ -78,6 +87,7 @@ impl Default for Options {
             connections: Self::DEFAULT_CONNECTIONS,
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
             deadline: Self::DEFAULT_DEADLINE,
+            user_table: UserTable::stock(),
         }
     }
 }

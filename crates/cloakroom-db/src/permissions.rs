@@ -2,6 +2,8 @@
 //!
 //! What a superuser or a closed account may do is policy and not decided here (A81, A82).
 
+use std::sync::Arc;
+
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::User;
 
@@ -119,7 +121,10 @@ pub async fn all_labels(db: &Database) -> Result<Vec<String>, DbError> {
 /// Any [`DbError`] of the machinery.
 pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<String>, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.read(|c| sqlite::permissions::of_user(c, user)).await,
+        Backend::Sqlite(s) => {
+            let users = s.users()?;
+            s.read(|c| sqlite::permissions::of_user(c, users, user)).await
+        }
         Backend::Postgres(p) => postgres::permissions::of_user(p, user).await,
         Backend::MySql(m) => mysql::permissions::of_user(m, user).await,
     }
@@ -132,7 +137,10 @@ pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<String>, DbErro
 /// Any [`DbError`] of the machinery.
 pub async fn of_user_groups(db: &Database, user: &UserId) -> Result<Vec<String>, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.read(|c| sqlite::permissions::of_user_groups(c, user)).await,
+        Backend::Sqlite(s) => {
+            let users = s.users()?;
+            s.read(|c| sqlite::permissions::of_user_groups(c, users, user)).await
+        }
         Backend::Postgres(p) => postgres::permissions::of_user_groups(p, user).await,
         Backend::MySql(m) => mysql::permissions::of_user_groups(m, user).await,
     }
@@ -145,7 +153,10 @@ pub async fn of_user_groups(db: &Database, user: &UserId) -> Result<Vec<String>,
 /// Any [`DbError`] of the machinery.
 pub async fn effective(db: &Database, user: &UserId) -> Result<Effective, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.read(|c| sqlite::permissions::effective(c, user)).await,
+        Backend::Sqlite(s) => {
+            let users = s.users()?;
+            s.read(|c| sqlite::permissions::effective(c, users, user)).await
+        }
         Backend::Postgres(p) => postgres::permissions::effective(p, user).await,
         Backend::MySql(m) => mysql::permissions::effective(m, user).await,
     }
@@ -159,10 +170,12 @@ pub async fn effective(db: &Database, user: &UserId) -> Result<Effective, DbErro
 pub async fn grant(db: &Database, holder: &Holder, app_label: &str, codename: &str) -> Result<Granted, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
             let holder = holder.clone();
             let app_label = app_label.to_owned();
             let codename = codename.to_owned();
-            s.write(Durability::Full, move |c| sqlite::permissions::grant(c, &holder, &app_label, &codename)).await
+            s.write(Durability::Full, move |c| sqlite::permissions::grant(c, &users, &holder, &app_label, &codename))
+                .await
         }
         Backend::Postgres(p) => postgres::permissions::grant(p, holder, app_label, codename).await,
         Backend::MySql(m) => mysql::permissions::grant(m, holder, app_label, codename).await,
@@ -177,10 +190,12 @@ pub async fn grant(db: &Database, holder: &Holder, app_label: &str, codename: &s
 pub async fn revoke(db: &Database, holder: &Holder, app_label: &str, codename: &str) -> Result<bool, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
             let holder = holder.clone();
             let app_label = app_label.to_owned();
             let codename = codename.to_owned();
-            s.write(Durability::Full, move |c| sqlite::permissions::revoke(c, &holder, &app_label, &codename)).await
+            s.write(Durability::Full, move |c| sqlite::permissions::revoke(c, &users, &holder, &app_label, &codename))
+                .await
         }
         Backend::Postgres(p) => postgres::permissions::revoke(p, holder, app_label, codename).await,
         Backend::MySql(m) => mysql::permissions::revoke(m, holder, app_label, codename).await,
@@ -200,9 +215,10 @@ pub async fn users_with_perm(
 ) -> Result<Vec<User>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
             let app_label = app_label.to_owned();
             let codename = codename.to_owned();
-            s.read_much(move |c| sqlite::permissions::users_with_perm(c, &app_label, &codename, which)).await
+            s.read_much(move |c| sqlite::permissions::users_with_perm(c, &users, &app_label, &codename, which)).await
         }
         Backend::Postgres(p) => postgres::permissions::users_with_perm(p, app_label, codename, which).await,
         Backend::MySql(m) => mysql::permissions::users_with_perm(m, app_label, codename, which).await,

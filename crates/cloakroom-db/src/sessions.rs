@@ -89,7 +89,10 @@ pub async fn find_with_user(
     guess: &UserId,
 ) -> Result<Option<(SessionRow, Option<User>)>, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.read(|c| sqlite::sessions::find_with_user(c, key, now, guess)).await,
+        Backend::Sqlite(s) => {
+            let users = s.users()?;
+            s.read(|c| sqlite::sessions::find_with_user(c, users, key, now, guess)).await
+        }
         Backend::Postgres(p) => postgres::sessions::find_with_user(p, key, now, guess).await,
         Backend::MySql(m) => mysql::sessions::find_with_user(m, key, now, guess).await,
     }

@@ -1,9 +1,12 @@
-//! `auth_user` (A01).
+//! The user table: `auth_user` (A01), or the one that `AUTH_USER_MODEL` names (A17).
+
+use std::sync::Arc;
 
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::{EncodedHash, User};
 use cloakroom_core::near::Touched;
+use cloakroom_core::user_model::{ColumnKind, ColumnValue, Slot, UserTable};
 
 use crate::database::{Backend, Database};
 use crate::error::DbError;
@@ -11,6 +14,7 @@ use crate::mysql;
 use crate::options::{Durability, Updated};
 use crate::postgres;
 use crate::sqlite;
+use crate::user_table::{Dialect, KeyKind, Layout};
 
 /// What a new user's row holds. Names and address are stored as given: normalising them is policy (A13, A14).
 #[derive(Clone, Debug)]
@@ -33,6 +37,10 @@ pub struct NewUser {
     pub is_superuser: bool,
     /// When the account is made.
     pub date_joined: Timestamp,
+    /// The primary key, where the database does not count it up.
+    pub id: Option<UserId>,
+    /// Columns that Django's own table does not have, by their names (A17).
+    pub extra: Vec<(String, ColumnValue)>,
 }
 
 impl NewUser {
@@ -49,6 +57,8 @@ impl NewUser {
             is_active: true,
             is_superuser: false,
             date_joined,
+            id: None,
+            extra: Vec::new(),
         }
     }
 }
@@ -113,6 +123,16 @@ pub enum Flag {
     Superuser,
 }
 
+impl Flag {
+    pub(crate) const fn slot(self) -> Slot {
+        match self {
+            Self::Active => Slot::Active,
+            Self::Staff => Slot::Staff,
+            Self::Superuser => Slot::Superuser,
+        }
+    }
+}
+
 /// Returns the user with this primary key.
 ///
 /// # Errors
@@ -120,7 +140,10 @@ pub enum Flag {
 /// Any [`DbError`] of the machinery; [`DbError::Corrupt`] if the row cannot be read.
 pub async fn by_id(db: &Database, id: &UserId) -> Result<Option<User>, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.read(|c| sqlite::users::by_id(c, id)).await,
+        Backend::Sqlite(s) => {
+            let users = s.users()?;
+            s.read(|c| sqlite::users::by_id(c, users, id)).await
+        }
         Backend::Postgres(p) => postgres::users::by_id(p, id).await,
         Backend::MySql(m) => mysql::users::by_id(m, id).await,
     }
@@ -133,7 +156,10 @@ pub async fn by_id(db: &Database, id: &UserId) -> Result<Option<User>, DbError> 
 /// As [`by_id`].
 pub async fn by_username(db: &Database, username: &str) -> Result<Option<User>, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.read(|c| sqlite::users::by_username(c, username)).await,
+        Backend::Sqlite(s) => {
+            let users = s.users()?;
+            s.read(|c| sqlite::users::by_username(c, users, username)).await
+        }
         Backend::Postgres(p) => postgres::users::by_username(p, username).await,
         Backend::MySql(m) => mysql::users::by_username(m, username).await,
     }
@@ -148,8 +174,9 @@ pub async fn by_username(db: &Database, username: &str) -> Result<Option<User>, 
 pub async fn by_email_iexact(db: &Database, email: &str) -> Result<Vec<User>, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
             let email = email.to_owned();
-            s.read_much(move |c| sqlite::users::by_email_iexact(c, &email)).await
+            s.read_much(move |c| sqlite::users::by_email_iexact(c, &users, &email)).await
         }
         Backend::Postgres(p) => postgres::users::by_email_iexact(p, email).await,
         Backend::MySql(m) => mysql::users::by_email_iexact(m, email).await,
@@ -163,7 +190,10 @@ pub async fn by_email_iexact(db: &Database, email: &str) -> Result<Vec<User>, Db
 /// Any [`DbError`] of the machinery.
 pub async fn exists_username(db: &Database, username: &str) -> Result<bool, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.read(|c| sqlite::users::exists_username(c, username)).await,
+        Backend::Sqlite(s) => {
+            let users = s.users()?;
+            s.read(|c| sqlite::users::exists_username(c, users, username)).await
+        }
         Backend::Postgres(p) => postgres::users::exists_username(p, username).await,
         Backend::MySql(m) => mysql::users::exists_username(m, username).await,
     }
@@ -177,8 +207,9 @@ pub async fn exists_username(db: &Database, username: &str) -> Result<bool, DbEr
 pub async fn exists_username_iexact(db: &Database, username: &str) -> Result<bool, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
             let username = username.to_owned();
-            s.read_much(move |c| sqlite::users::exists_username_iexact(c, &username)).await
+            s.read_much(move |c| sqlite::users::exists_username_iexact(c, &users, &username)).await
         }
         Backend::Postgres(p) => postgres::users::exists_username_iexact(p, username).await,
         Backend::MySql(m) => mysql::users::exists_username_iexact(m, username).await,
@@ -192,7 +223,10 @@ pub async fn exists_username_iexact(db: &Database, username: &str) -> Result<boo
 /// Any [`DbError`] of the machinery.
 pub async fn create(db: &Database, user: NewUser) -> Result<Created, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::users::create(c, &user)).await,
+        Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
+            s.write(Durability::Full, move |c| sqlite::users::create(c, &users, &user)).await
+        }
         Backend::Postgres(p) => postgres::users::create(p, &user).await,
         Backend::MySql(m) => mysql::users::create(m, &user).await,
     }
@@ -206,9 +240,11 @@ pub async fn create(db: &Database, user: NewUser) -> Result<Created, DbError> {
 pub async fn set_password(db: &Database, id: &UserId, password: &EncodedHash) -> Result<Updated, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
             let (id, password) = (id.clone(), password.clone());
             let touched = Touched::User(id.clone());
-            s.write_touching(Durability::Full, touched, move |c| sqlite::users::set_password(c, &id, &password)).await
+            s.write_touching(Durability::Full, touched, move |c| sqlite::users::set_password(c, &users, &id, &password))
+                .await
         }
         Backend::Postgres(p) => postgres::users::set_password(p, id, password).await,
         Backend::MySql(m) => mysql::users::set_password(m, id, password).await,
@@ -228,10 +264,13 @@ pub async fn set_password_if(
 ) -> Result<Swapped, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
             let (id, old, new) = (id.clone(), old.clone(), new.clone());
             let touched = Touched::User(id.clone());
-            s.write_touching(Durability::Full, touched, move |c| sqlite::users::set_password_if(c, &id, &old, &new))
-                .await
+            s.write_touching(Durability::Full, touched, move |c| {
+                sqlite::users::set_password_if(c, &users, &id, &old, &new)
+            })
+            .await
         }
         Backend::Postgres(p) => postgres::users::set_password_if(p, id, old, new).await,
         Backend::MySql(m) => mysql::users::set_password_if(m, id, old, new).await,
@@ -246,9 +285,11 @@ pub async fn set_password_if(
 pub async fn set_last_login(db: &Database, id: &UserId, at: Timestamp) -> Result<Updated, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
             let id = id.clone();
             let touched = Touched::User(id.clone());
-            s.write_touching(Durability::Normal, touched, move |c| sqlite::users::set_last_login(c, &id, at)).await
+            s.write_touching(Durability::Normal, touched, move |c| sqlite::users::set_last_login(c, &users, &id, at))
+                .await
         }
         Backend::Postgres(p) => postgres::users::set_last_login(p, id, at).await,
         Backend::MySql(m) => mysql::users::set_last_login(m, id, at).await,
@@ -263,13 +304,105 @@ pub async fn set_last_login(db: &Database, id: &UserId, at: Timestamp) -> Result
 pub async fn update_profile(db: &Database, id: &UserId, profile: Profile) -> Result<Updated, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
-            let id = id.clone();
+            let users = Arc::clone(s.users()?);
+            let (id, update) = (id.clone(), users.layout.update_profile(Dialect::Sqlite, &profile));
             let touched = Touched::User(id.clone());
-            s.write_touching(Durability::Full, touched, move |c| sqlite::users::update_profile(c, &id, &profile)).await
+            s.write_touching(Durability::Full, touched, move |c| sqlite::users::update(c, &users, &id, update.as_ref()))
+                .await
         }
-        Backend::Postgres(p) => postgres::users::update_profile(p, id, &profile).await,
-        Backend::MySql(m) => mysql::users::update_profile(m, id, &profile).await,
+        Backend::Postgres(p) => {
+            let update = p.users()?.layout.update_profile(Dialect::Postgres, &profile);
+            postgres::users::update(p, id, update.as_ref()).await
+        }
+        Backend::MySql(m) => {
+            let update = m.users()?.layout.update_profile(Dialect::MySql, &profile);
+            mysql::users::update(m, id, update.as_ref()).await
+        }
     }
+}
+
+/// Changes columns by their names: those that Django's own table does not have (A17).
+///
+/// # Errors
+///
+/// [`DbError::UserModel`] where the table has no such column.
+pub async fn set_columns(db: &Database, id: &UserId, values: &[(String, ColumnValue)]) -> Result<Updated, DbError> {
+    match db.backend() {
+        Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
+            let (id, update) = (id.clone(), users.layout.update_columns(Dialect::Sqlite, values)?);
+            let touched = Touched::User(id.clone());
+            s.write_touching(Durability::Full, touched, move |c| sqlite::users::update(c, &users, &id, update.as_ref()))
+                .await
+        }
+        Backend::Postgres(p) => {
+            let update = p.users()?.layout.update_columns(Dialect::Postgres, values)?;
+            postgres::users::update(p, id, update.as_ref()).await
+        }
+        Backend::MySql(m) => {
+            let update = m.users()?.layout.update_columns(Dialect::MySql, values)?;
+            mysql::users::update(m, id, update.as_ref()).await
+        }
+    }
+}
+
+/// Which table the users are in.
+#[must_use]
+pub fn table(db: &Database) -> &UserTable {
+    match db.backend() {
+        Backend::Sqlite(s) => s.declared_users(),
+        Backend::Postgres(p) => p.declared_users(),
+        Backend::MySql(m) => m.declared_users(),
+    }
+}
+
+/// Looks whether the users' table is there, and as its model says (A17). With Django's own there is nothing to ask.
+///
+/// A table that was made after the database was opened is read by this.
+///
+/// # Errors
+///
+/// [`DbError::UserModel`] says in one line which table or column is missing, or what is wrong with it.
+pub async fn check(db: &Database) -> Result<(), DbError> {
+    match db.backend() {
+        Backend::Sqlite(s) => s.look_for_users().await?,
+        Backend::Postgres(p) => p.look_for_users().await?,
+        Backend::MySql(m) => m.look_for_users().await?,
+    }
+    layout(db).map(drop)
+}
+
+/// What kind of primary key the users have.
+///
+/// # Errors
+///
+/// [`DbError::UserModel`] if the table was not there when the database was opened.
+pub fn key_kind(db: &Database) -> Result<KeyKind, DbError> {
+    layout(db).map(Layout::key_kind)
+}
+
+/// What a column of the table holds; `None` if there is none of that name.
+///
+/// # Errors
+///
+/// As [`key_kind`].
+pub fn column_kind(db: &Database, column: &str) -> Result<Option<ColumnKind>, DbError> {
+    Ok(layout(db)?.named(column).map(|found| found.stored.kind()))
+}
+
+/// Whether the name to sign in with is the mail address.
+#[must_use]
+pub fn signs_in_by_email(db: &Database) -> bool {
+    let table = table(db);
+    table.username_field() == table.email_field()
+}
+
+fn layout(db: &Database) -> Result<&Layout, DbError> {
+    Ok(match db.backend() {
+        Backend::Sqlite(s) => &s.users()?.layout,
+        Backend::Postgres(p) => &p.users()?.layout,
+        Backend::MySql(m) => &m.users()?.layout,
+    })
 }
 
 /// Gives the user another name if it is free.
@@ -280,9 +413,10 @@ pub async fn update_profile(db: &Database, id: &UserId, profile: Profile) -> Res
 pub async fn rename(db: &Database, id: &UserId, username: &str) -> Result<Renamed, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
             let (id, username) = (id.clone(), username.to_owned());
             let touched = Touched::User(id.clone());
-            s.write_touching(Durability::Full, touched, move |c| sqlite::users::rename(c, &id, &username)).await
+            s.write_touching(Durability::Full, touched, move |c| sqlite::users::rename(c, &users, &id, &username)).await
         }
         Backend::Postgres(p) => postgres::users::rename(p, id, username).await,
         Backend::MySql(m) => mysql::users::rename(m, id, username).await,
@@ -297,9 +431,11 @@ pub async fn rename(db: &Database, id: &UserId, username: &str) -> Result<Rename
 pub async fn set_flag(db: &Database, id: &UserId, flag: Flag, value: bool) -> Result<Updated, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
             let id = id.clone();
             let touched = Touched::User(id.clone());
-            s.write_touching(Durability::Full, touched, move |c| sqlite::users::set_flag(c, &id, flag, value)).await
+            s.write_touching(Durability::Full, touched, move |c| sqlite::users::set_flag(c, &users, &id, flag, value))
+                .await
         }
         Backend::Postgres(p) => postgres::users::set_flag(p, id, flag, value).await,
         Backend::MySql(m) => mysql::users::set_flag(m, id, flag, value).await,
@@ -315,8 +451,9 @@ pub async fn set_flag(db: &Database, id: &UserId, flag: Flag, value: bool) -> Re
 pub async fn delete(db: &Database, id: &UserId) -> Result<bool, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
             let id = id.clone();
-            s.write(Durability::Full, move |c| sqlite::users::delete(c, &id)).await
+            s.write(Durability::Full, move |c| sqlite::users::delete(c, &users, &id)).await
         }
         Backend::Postgres(p) => postgres::users::delete(p, id).await,
         Backend::MySql(m) => mysql::users::delete(m, id).await,
@@ -330,7 +467,10 @@ pub async fn delete(db: &Database, id: &UserId) -> Result<bool, DbError> {
 /// Any [`DbError`] of the machinery.
 pub async fn count(db: &Database) -> Result<u64, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.read_much(sqlite::users::count).await,
+        Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
+            s.read_much(move |c| sqlite::users::count(c, &users)).await
+        }
         Backend::Postgres(p) => postgres::users::count(p).await,
         Backend::MySql(m) => mysql::users::count(m).await,
     }
@@ -343,7 +483,10 @@ pub async fn count(db: &Database) -> Result<u64, DbError> {
 /// Any [`DbError`] of the machinery.
 pub async fn has_superuser(db: &Database) -> Result<bool, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.read_much(sqlite::users::has_superuser).await,
+        Backend::Sqlite(s) => {
+            let users = Arc::clone(s.users()?);
+            s.read_much(move |c| sqlite::users::has_superuser(c, &users)).await
+        }
         Backend::Postgres(p) => postgres::users::has_superuser(p).await,
         Backend::MySql(m) => mysql::users::has_superuser(m).await,
     }
@@ -357,7 +500,10 @@ pub async fn has_superuser(db: &Database) -> Result<bool, DbError> {
 /// As [`by_id`].
 pub async fn list(db: &Database, after: Option<&UserId>, limit: usize) -> Result<Vec<User>, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.read(|c| sqlite::users::list(c, after, limit)).await,
+        Backend::Sqlite(s) => {
+            let users = s.users()?;
+            s.read(|c| sqlite::users::list(c, users, after, limit)).await
+        }
         Backend::Postgres(p) => postgres::users::list(p, after, limit).await,
         Backend::MySql(m) => mysql::users::list(m, after, limit).await,
     }

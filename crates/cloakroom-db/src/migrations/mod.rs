@@ -3,6 +3,7 @@
 mod plan;
 
 use cloakroom_core::clock::Timestamp;
+use cloakroom_core::user_model::UserTable;
 
 pub(crate) use self::plan::{Found, Stored};
 use crate::database::{Backend, Database};
@@ -17,7 +18,7 @@ use crate::{mysql, postgres, sqlite};
 /// As [`migrate`].
 pub async fn status(db: &Database) -> Result<Status, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.read(sqlite::migrations::status).await,
+        Backend::Sqlite(s) => s.read(|c| sqlite::migrations::status(c, s.swap())).await,
         Backend::Postgres(p) => postgres::migrations::status(p).await,
         Backend::MySql(m) => mysql::migrations::status(m).await,
     }
@@ -31,6 +32,10 @@ pub async fn status(db: &Database) -> Result<Status, DbError> {
 /// leaves them, and then our own [index of sessions](crate::session_index). One that Django made gets an app of these only if none of its migrations is there, and never the admin.
 /// `progress` is told each step once all is committed.
 ///
+/// With a user model of the application's own (A17) the three tables of `auth.User` are not made, nor the admin, whose log
+/// refers to users. The model's table and its two of memberships are never made here: whoever declares a model knows its
+/// columns' lengths, defaults and indices, and Django, or the application, has migrations of its own that say them.
+///
 /// # Errors
 ///
 /// [`DbError::OlderDjango`] if an app's migrations are there in part, [`DbError::NewerDjango`] if there are others,
@@ -41,7 +46,10 @@ pub async fn migrate(
     progress: &mut (dyn FnMut(MigrationStep) + Send),
 ) -> Result<Report, DbError> {
     let steps = match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::migrations::migrate(c, now)).await?,
+        Backend::Sqlite(s) => {
+            let users = s.swap();
+            s.write(Durability::Full, move |c| sqlite::migrations::migrate(c, users, now)).await?
+        }
         Backend::Postgres(p) => postgres::migrations::migrate(p, now).await?,
         Backend::MySql(m) => mysql::migrations::migrate(m, now).await?,
     };
@@ -179,6 +187,11 @@ impl App {
         MIGRATIONS.into_iter().filter(move |m| m.app == self.label())
     }
 
+    /// Its tables, but those that a user model of the application's own stands for.
+    pub(crate) fn tables_for(self, users: Swap) -> impl Iterator<Item = &'static str> {
+        self.tables().iter().copied().filter(move |table| users == Swap::Stock || !table.starts_with("auth_user"))
+    }
+
     pub(crate) const fn tables(self) -> &'static [&'static str] {
         match self {
             Self::ContentTypes => &["django_content_type"],
@@ -193,6 +206,29 @@ impl App {
             Self::Admin => &["django_admin_log"],
             Self::Sessions => &["django_session"],
         }
+    }
+}
+
+/// Whether the users are in Django's own table (A17).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Swap {
+    /// They are.
+    Stock,
+    /// They are in another, which Django's or the application's own migrations make.
+    Swapped,
+}
+
+impl Swap {
+    pub(crate) fn of(table: &UserTable) -> Self {
+        if table.is_stock() { Self::Stock } else { Self::Swapped }
+    }
+
+    /// The lines of a file of statements, but those about Django's own table of users.
+    pub(crate) fn statements(self, file: &'static str) -> String {
+        let lines = file
+            .lines()
+            .filter(|line| self == Self::Stock || !["\"auth_user", "`auth_user"].iter().any(|t| line.contains(t)));
+        lines.flat_map(|line| [line, "\n"]).collect()
     }
 }
 

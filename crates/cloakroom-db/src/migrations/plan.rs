@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{ACTIONS, App, CONTENT_TYPES, MIGRATIONS, Migration, Model, PERMISSIONS};
+use super::{ACTIONS, App, CONTENT_TYPES, MIGRATIONS, Migration, Model, PERMISSIONS, Swap};
 use crate::error::DbError;
 
 /// What there is in the database.
@@ -11,6 +11,8 @@ pub(crate) struct Found {
     pub(crate) tables: HashSet<String>,
     /// App and name of the rows of `django_migrations` in their order; none if there is no such table.
     pub(crate) applied: Vec<(String, String)>,
+    /// Whether the users are in Django's own table.
+    pub(crate) users: Swap,
 }
 
 impl Found {
@@ -38,10 +40,10 @@ impl Found {
             if missing.len() < app.migrations().count() {
                 return Err(DbError::OlderDjango { app: first.app.to_owned(), name: first.name.to_owned() });
             }
-            if app == App::Admin && !self.applied.is_empty() {
+            if app == App::Admin && (self.users == Swap::Swapped || !self.applied.is_empty()) {
                 continue;
             }
-            if let Some(table) = app.tables().iter().find(|table| self.tables.contains(**table)) {
+            if let Some(table) = app.tables_for(self.users).find(|table| self.tables.contains(*table)) {
                 let detail = format!("there is a table {table}, and django_migrations knows nothing of it");
                 return Err(DbError::Schema { detail });
             }
@@ -69,7 +71,8 @@ impl Found {
     }
 
     pub(crate) fn has_model(&self, model: Model) -> bool {
-        self.tables.contains(model.table)
+        let swapped = self.users == Swap::Swapped && model.table == "auth_user";
+        !swapped && self.tables.contains(model.table)
     }
 }
 

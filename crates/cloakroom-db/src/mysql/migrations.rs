@@ -15,7 +15,7 @@ use super::rows::{Place, moment};
 use super::sql::{self, migration};
 use super::{content_types, permissions, session_index};
 use crate::error::{DbError, Table};
-use crate::migrations::{ACTIONS, App, CONTENT_TYPES, Found, MIGRATIONS, MigrationStep, PERMISSIONS, Status};
+use crate::migrations::{ACTIONS, App, CONTENT_TYPES, Found, MIGRATIONS, MigrationStep, PERMISSIONS, Status, Swap};
 use crate::network::{Deadline, Repeat};
 
 /// How long making tables may take, the wait for another who does the same included.
@@ -41,12 +41,12 @@ pub(crate) async fn migrate(db: &MySql, now: Timestamp) -> Result<Vec<MigrationS
 }
 
 async fn look_once(db: &MySql, deadline: Deadline) -> Result<Found, Fault> {
-    look(&mut db.pool.call(deadline, Repeat::IfUnsent).await?).await
+    look(&mut db.pool.call(deadline, Repeat::IfUnsent).await?, db.swap()).await
 }
 
 async fn status_once(db: &MySql, deadline: Deadline) -> Result<Status, Fault> {
     let mut call = db.pool.call(deadline, Repeat::IfUnsent).await?;
-    let found = look(&mut call).await?;
+    let found = look(&mut call, db.swap()).await?;
     let plan = found.plan()?;
     let mut migrations: Vec<_> = plan.iter().flat_map(|app| app.migrations()).collect();
     migrations.extend(session_index::pending(&found));
@@ -64,25 +64,25 @@ async fn migrate_once(db: &MySql, deadline: Deadline, now: Timestamp) -> Result<
         return Err(Fault::Db(DbError::Busy { waited: deadline.waited() }));
     }
     // The lock goes with the connection, which is not used again.
-    migrate_alone(&mut call, now).await
+    migrate_alone(&mut call, db.swap(), now).await
 }
 
-async fn migrate_alone(call: &mut Call<'_>, now: Timestamp) -> Result<Vec<MigrationStep>, Fault> {
-    let found = look(call).await?;
+async fn migrate_alone(call: &mut Call<'_>, users: Swap, now: Timestamp) -> Result<Vec<MigrationStep>, Fault> {
+    let found = look(call, users).await?;
     let plan = found.plan()?;
     if !plan.is_empty() {
         call.run(migration::BEGIN).await?;
         call.run(include_str!("../../migrations/mysql/migrations.sql")).await?;
         for app in &plan {
-            for statement in statements(tables(*app)) {
+            for statement in statements(&users.statements(tables(*app))) {
                 call.run(statement).await?;
             }
         }
     }
     call.begin().await?;
-    let steps = write_rows(call, &plan, now).await;
+    let steps = write_rows(call, users, &plan, now).await;
     let mut steps = call.end(steps).await?;
-    let found = look(call).await?;
+    let found = look(call, users).await?;
     if found.tables.contains(Table::Migrations.as_str()) {
         steps.extend(session_index::migrate(call, &found, now).await?.map(MigrationStep::Applied));
     }
@@ -90,13 +90,18 @@ async fn migrate_alone(call: &mut Call<'_>, now: Timestamp) -> Result<Vec<Migrat
     Ok(steps)
 }
 
-async fn write_rows(call: &mut Call<'_>, plan: &[App], now: Timestamp) -> Result<Vec<MigrationStep>, Fault> {
+async fn write_rows(
+    call: &mut Call<'_>,
+    users: Swap,
+    plan: &[App],
+    now: Timestamp,
+) -> Result<Vec<MigrationStep>, Fault> {
     let mut steps = Vec::new();
     for applied in MIGRATIONS.into_iter().filter(|m| plan.iter().any(|app| app.label() == m.app)) {
         call.execute(migration::CREATE, (applied.app, applied.name, moment(now))).await?;
         steps.push(MigrationStep::Applied(applied));
     }
-    let found = look(call).await?;
+    let found = look(call, users).await?;
     for model in CONTENT_TYPES.into_iter().filter(|m| found.has_model(*m)) {
         let (_, made) = content_types::ensure_in(call, model.app.label(), model.name).await?;
         if made {
@@ -127,11 +132,11 @@ const fn tables(app: App) -> &'static str {
 }
 
 /// The statements of a file: one a line.
-fn statements(file: &'static str) -> impl Iterator<Item = &'static str> {
+fn statements(file: &str) -> impl Iterator<Item = &str> {
     file.lines().filter(|line| !line.is_empty() && !line.starts_with("--"))
 }
 
-async fn look(call: &mut Call<'_>) -> Result<Found, Fault> {
+async fn look(call: &mut Call<'_>, users: Swap) -> Result<Found, Fault> {
     let place = Place { table: Table::Migrations, key: None };
     let mut tables = HashSet::new();
     for row in call.rows(sql::TABLES, ().into()).await? {
@@ -146,17 +151,17 @@ async fn look(call: &mut Call<'_>) -> Result<Found, Fault> {
     if tables.contains(migration::UNDER_WAY) {
         // What is not recorded was made by the run that was interrupted, and is made again where it is missing.
         let unknown = |app: &&App| !applied.iter().any(|(label, _)| label == app.label());
-        for table in App::ALL.iter().filter(unknown).flat_map(|app| app.tables()) {
-            tables.remove(*table);
+        for table in App::ALL.iter().filter(unknown).flat_map(|app| app.tables_for(users)) {
+            tables.remove(table);
         }
     }
-    Ok(Found { tables, applied })
+    Ok(Found { tables, applied, users })
 }
 
 async fn missing_rows(call: &mut Call<'_>, found: &Found, plan: &[App]) -> Result<u64, Fault> {
     let mut missing = 0;
     for model in CONTENT_TYPES {
-        if plan.contains(&model.app) {
+        if plan.contains(&model.app) && (found.users == Swap::Stock || model.table != "auth_user") {
             missing += 1 + ACTIONS.len() as u64;
         } else if found.has_model(model) {
             let stored = match found.tables.contains(Table::ContentType.as_str()) {

@@ -33,6 +33,7 @@ mod fault;
 mod pool;
 mod rows;
 mod sql;
+mod user_sql;
 
 pub(crate) mod content_types;
 pub(crate) mod groups;
@@ -47,19 +48,27 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cloakroom_core::near::Line;
+use cloakroom_core::user_model::UserTable;
 use mysql_async::{Params, Row};
 
 use self::connect::Connector;
 use self::fault::Fault;
 use self::pool::{Done, Pool, Tries};
+use self::user_sql::UserSql;
 use crate::error::DbError;
+use crate::migrations::Swap;
 use crate::network::{Address, Deadline, Repeat};
 use crate::options::Options;
+use crate::user_table::{self, Layout, Users};
+
+/// The users' table, once it is known.
+pub(crate) type Known = user_table::Known<UserSql>;
 
 /// A database at a MySQL server.
 pub(crate) struct MySql {
     pool: Pool,
     deadline: Duration,
+    users: Users<UserSql>,
 }
 
 impl MySql {
@@ -67,10 +76,37 @@ impl MySql {
     pub(crate) async fn open(address: &Address, options: &Options) -> Result<Self, DbError> {
         let connector = Connector::new(address, options);
         let first = connector.connect(Duration::MAX).await?;
-        let db = Self { pool: Pool::new(connector, options.connections), deadline: options.deadline };
+        let users = Users::new(options.user_table.clone(), UserSql::new);
+        let db = Self { pool: Pool::new(connector, options.connections), deadline: options.deadline, users };
         db.pool.keep(first);
         migrations::refuse_what_is_unknown(&db).await?;
+        db.look_for_users().await?;
         Ok(db)
+    }
+
+    /// The users' table.
+    pub(crate) fn users(&self) -> Result<&Arc<Known>, DbError> {
+        self.users.get()
+    }
+
+    /// Looks for the users' table, if it was not there yet.
+    pub(crate) async fn look_for_users(&self) -> Result<(), DbError> {
+        if !self.users.is_known() {
+            let found = users::find(self, self.declared_users()).await?;
+            if !found.columns.is_empty() {
+                self.users.know(Layout::resolve(self.declared_users().clone(), found)?, UserSql::new);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the users are in Django's own table.
+    pub(crate) fn swap(&self) -> Swap {
+        Swap::of(self.declared_users())
+    }
+
+    pub(crate) const fn declared_users(&self) -> &UserTable {
+        self.users.declared()
     }
 
     pub(crate) const fn address(&self) -> &Address {

@@ -9,7 +9,7 @@ use super::content_types;
 use super::fault::Fault;
 use super::pool::Call;
 use super::rows::{self, Place};
-use super::sql::{group, permission, user};
+use super::sql::{group, permission};
 use crate::error::{DbError, Table};
 use crate::network::Deadline;
 use crate::permissions::{Effective, Granted, Holder, Permission, Superusers, WithPerm};
@@ -32,36 +32,45 @@ pub(crate) async fn all_labels(db: &MySql) -> Result<Vec<String>, DbError> {
 }
 
 pub(crate) async fn of_user(db: &MySql, user: &UserId) -> Result<Vec<String>, DbError> {
-    db.all(permission::OF_USER, (rows::id(user),), label).await.map(sorted)
+    let users = db.users()?;
+    db.all(&users.sql.permissions_of_user, (users.id(user),), label).await.map(sorted)
 }
 
 pub(crate) async fn of_user_groups(db: &MySql, user: &UserId) -> Result<Vec<String>, DbError> {
-    db.all(permission::OF_GROUPS, (rows::id(user),), label).await.map(sorted)
+    let users = db.users()?;
+    db.all(&users.sql.permissions_of_groups, (users.id(user),), label).await.map(sorted)
 }
 
 pub(crate) async fn effective(db: &MySql, user: &UserId) -> Result<Effective, DbError> {
     let read = |row: &Row| Ok((label(row)?, PLACE.int(row, 1, "codename")? != 0));
+    let users = db.users()?;
     let mut found = Effective::default();
-    for (label, by_group) in db.all(permission::EFFECTIVE, (rows::id(user), rows::id(user)), read).await? {
+    let sql = &users.sql.permissions_effective;
+    for (label, by_group) in db.all(sql, (users.id(user), users.id(user)), read).await? {
         if by_group { found.of_groups.push(label) } else { found.of_user.push(label) }
     }
     Ok(Effective { of_user: sorted(found.of_user), of_groups: sorted(found.of_groups) })
 }
 
 pub(crate) async fn grant(db: &MySql, holder: &Holder, app_label: &str, codename: &str) -> Result<Granted, DbError> {
+    let users = db.users()?;
     let known = match holder {
-        Holder::User(id) => db.any(user::EXISTS, (rows::id(id),)).await?,
+        Holder::User(_) if !users.layout.has_permissions => false,
+        Holder::User(id) => db.any(&users.sql.exists, (users.id(id),)).await?,
         Holder::Group(id) => db.any(group::EXISTS, (*id,)).await?,
     };
     if !known || !db.any(permission::EXISTS, (app_label, codename)).await? {
         return Ok(Granted::Unknown);
     }
-    let (sql, id) = match holder {
-        Holder::User(id) => (permission::GRANT_USER, rows::id(id)),
-        Holder::Group(id) => (permission::GRANT_GROUP, Value::Int(*id)),
-    };
     let deadline = Deadline::after(db.deadline);
-    match db.try_execute(deadline, sql, (id.clone(), id, app_label, codename)).await {
+    let done = match holder {
+        Holder::User(id) => {
+            let id = users.id(id);
+            db.try_execute(deadline, &users.sql.grant, (id.clone(), app_label, codename, id)).await
+        }
+        Holder::Group(id) => db.try_execute(deadline, permission::GRANT_GROUP, (*id, *id, app_label, codename)).await,
+    };
+    match done {
         Ok(done) if done.rows > 0 => Ok(Granted::Yes),
         Ok(_) => Ok(Granted::Already),
         Err(fault) if fault.is_duplicate_of("permission_id") => Ok(Granted::Already),
@@ -71,8 +80,10 @@ pub(crate) async fn grant(db: &MySql, holder: &Holder, app_label: &str, codename
 }
 
 pub(crate) async fn revoke(db: &MySql, holder: &Holder, app_label: &str, codename: &str) -> Result<bool, DbError> {
+    let users = db.users()?;
     let (sql, id) = match holder {
-        Holder::User(id) => (permission::REVOKE_USER, rows::id(id)),
+        Holder::User(_) if !users.layout.has_permissions => return Ok(false),
+        Holder::User(id) => (&*users.sql.revoke, users.id(id)),
         Holder::Group(id) => (permission::REVOKE_GROUP, Value::Int(*id)),
     };
     Ok(db.execute(sql, (id, app_label, codename)).await?.rows > 0)
@@ -86,7 +97,8 @@ pub(crate) async fn users_with_perm(
 ) -> Result<Vec<User>, DbError> {
     let superusers = which.superusers == Superusers::Included;
     let params = (which.is_active, which.is_active, superusers, app_label, codename, app_label, codename);
-    db.all(permission::USERS_WITH, params, |row| rows::user(row, 0)).await
+    let users = db.users()?;
+    db.all(&users.sql.with_permission, params, |row| rows::user(users, row, 0)).await
 }
 
 pub(crate) async fn ensure(

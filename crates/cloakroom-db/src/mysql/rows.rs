@@ -1,13 +1,18 @@
 //! Reading rows and binding parameters.
 
+use std::sync::Arc;
+
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::{EncodedHash, User};
+use cloakroom_core::user_model::{ColumnValue, Extra};
 use jiff::civil::DateTime;
 use mysql_async::{Row, Value};
 
+use super::Known;
 use super::fault::Fault;
 use crate::error::{DbError, Table};
+use crate::user_table::{Given, KeyKind, Stored, WIDTH};
 
 /// A row's place in its table, for the error that names it.
 #[derive(Clone, Copy)]
@@ -55,15 +60,39 @@ impl Place {
         row.as_ref(at).and_then(read_moment).ok_or_else(|| self.corrupt(row, column))
     }
 
+    /// The value of a column that Django's own table does not have.
+    fn further(self, row: &Row, at: usize, stored: &Stored) -> Result<ColumnValue, Fault> {
+        let column = "(a further column)";
+        Ok(match (row.as_ref(at), stored) {
+            (Some(Value::NULL), _) => ColumnValue::Null,
+            (_, Stored::Bool) => ColumnValue::Bool(self.flag(row, at, column)?),
+            (_, Stored::Int) => ColumnValue::Int(self.int(row, at, column)?),
+            (Some(Value::Float(n)), Stored::Float) => ColumnValue::Float(f64::from(*n)),
+            (Some(Value::Double(n)), Stored::Float) => ColumnValue::Float(*n),
+            (Some(Value::Bytes(bytes)), Stored::Bytes) => ColumnValue::Bytes(bytes.clone()),
+            (_, Stored::Time) => ColumnValue::Time(self.time(row, at, column)?),
+            (_, Stored::UuidHex) => {
+                let text = self.text(row, at, column)?;
+                ColumnValue::Text(UserId::parse_uuid(&text).map_or(text, |uuid| uuid.to_string()))
+            }
+            (_, Stored::Text | Stored::UuidNative | Stored::Cast(_)) => ColumnValue::Text(self.text(row, at, column)?),
+            _ => return Err(self.corrupt(row, column)),
+        })
+    }
+
     fn flag(self, row: &Row, at: usize, column: &'static str) -> Result<bool, Fault> {
         Ok(self.int(row, at, column)? != 0)
     }
 }
 
-/// Reads the columns of `sql::user!` that start at `from`.
-pub(super) fn user(row: &Row, from: usize) -> Result<User, Fault> {
+/// Reads the columns of a user that start at `from`.
+pub(super) fn user(users: &Known, row: &Row, from: usize) -> Result<User, Fault> {
     let place = Place { table: Table::AuthUser, key: Some(from) };
-    let id = UserId::Int(place.int(row, from, "id")?);
+    let id = match users.layout.key_kind() {
+        KeyKind::Int => UserId::Int(place.int(row, from, "id")?),
+        KeyKind::Uuid => UserId::parse_uuid(&place.text(row, from, "id")?).ok_or_else(|| place.corrupt(row, "id"))?,
+        KeyKind::Text => UserId::Text(place.text(row, from, "id")?.into()),
+    };
     let mut user = User::new(id, place.text(row, from + 4, "username")?, place.time(row, from + 10, "date_joined")?);
     user.password = EncodedHash::new(place.text(row, from + 1, "password")?);
     user.last_login = match row.as_ref(from + 2) {
@@ -76,7 +105,26 @@ pub(super) fn user(row: &Row, from: usize) -> Result<User, Fault> {
     user.email = place.text(row, from + 7, "email")?;
     user.is_staff = place.flag(row, from + 8, "is_staff")?;
     user.is_active = place.flag(row, from + 9, "is_active")?;
+    if !users.layout.extra_names.is_empty() {
+        let columns = users.layout.extra().zip(from + WIDTH..);
+        let values = columns.map(|(column, at)| place.further(row, at, &column.stored)).collect::<Result<_, _>>()?;
+        user.extra = Extra::new(Arc::clone(&users.layout.extra_names), values);
+    }
     Ok(user)
+}
+
+/// A value as a parameter.
+pub(super) fn given(given: &Given) -> Value {
+    match (&given.value, &given.stored) {
+        (ColumnValue::Bool(b), _) => Value::Int(i64::from(*b)),
+        (ColumnValue::Int(n), _) => Value::Int(*n),
+        (ColumnValue::Float(n), _) => Value::Double(*n),
+        (ColumnValue::Text(text), Stored::UuidHex) => Value::Bytes(text.replace('-', "").into_bytes()),
+        (ColumnValue::Text(text), _) => Value::Bytes(text.clone().into_bytes()),
+        (ColumnValue::Bytes(bytes), _) => Value::Bytes(bytes.clone()),
+        (ColumnValue::Time(at), _) => moment(*at),
+        _ => Value::NULL,
+    }
 }
 
 /// A moment in the form in which Django stores it: UTC without a zone (G03).
@@ -111,10 +159,20 @@ fn read_moment(value: &Value) -> Option<Timestamp> {
     civil.ok().and_then(Timestamp::from_civil)
 }
 
-/// A user's key as a parameter. The column is a number, with which MySQL would compare a text by the number that it
-/// begins with: a text is nobody's key.
-pub(super) fn id(user: &UserId) -> Value {
-    user.as_int().map_or(Value::NULL, Value::Int)
+impl Known {
+    /// A user's key as a parameter. With a column of numbers MySQL would compare a text by the number that it begins with:
+    /// a text is nobody's key there.
+    pub(super) fn id(&self, user: &UserId) -> Value {
+        match (user, &self.layout.key) {
+            (UserId::Int(n), Stored::Int) => Value::Int(*n),
+            (UserId::Text(_), Stored::UuidHex) => {
+                user.uuid_digits().map_or(Value::NULL, |d| Value::Bytes(d.into_bytes()))
+            }
+            (UserId::Text(text), Stored::UuidNative | Stored::Text) => Value::Bytes(text.as_bytes().to_vec()),
+            (UserId::Int(n), Stored::Text) => Value::Bytes(n.to_string().into_bytes()),
+            _ => Value::NULL,
+        }
+    }
 }
 
 /// The pattern with which `LIKE` finds exactly `text`, in the sense of the column's collation (G04).
@@ -131,7 +189,9 @@ pub(super) fn iexact_pattern(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::user_sql::UserSql;
     use super::*;
+    use crate::user_table::Layout;
 
     /// G03
     #[test]
@@ -158,8 +218,10 @@ mod tests {
 
     #[test]
     fn a_text_is_no_users_key() {
-        assert_eq!(id(&UserId::Int(12)), Value::Int(12));
-        assert_eq!(id(&UserId::Text("12abc".into())), Value::NULL);
+        let layout = Layout::stock();
+        let users = Known { sql: UserSql::new(&layout), layout };
+        assert_eq!(users.id(&UserId::Int(12)), Value::Int(12));
+        assert_eq!(users.id(&UserId::Text("12abc".into())), Value::NULL);
     }
 
     /// G04

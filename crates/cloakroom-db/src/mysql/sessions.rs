@@ -27,11 +27,12 @@ pub(crate) async fn find_with_user(
     now: Timestamp,
     guess: &UserId,
 ) -> Result<Option<(SessionRow, Option<User>)>, DbError> {
-    let params = (rows::id(guess), key.expose(), moment(now));
-    db.first(sql::FIND_WITH_USER, params, |row| {
+    let users = db.users()?;
+    let params = (users.id(guess), key.expose(), moment(now));
+    db.first(&users.sql.session_with_user, params, |row| {
         let user = match row.as_ref(2) {
             Some(Value::NULL) => None,
-            _ => Some(rows::user(row, 2)?),
+            _ => Some(rows::user(users, row, 2)?),
         };
         Ok((read(row, 0)?, user))
     })

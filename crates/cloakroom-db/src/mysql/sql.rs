@@ -5,36 +5,6 @@
 
 use std::time::Duration;
 
-/// The columns of `auth_user` in the order in which [`rows::user`](super::rows::user) reads them.
-macro_rules! user {
-    ($table:literal) => {
-        concat!(
-            $table,
-            ".id, ",
-            $table,
-            ".password, ",
-            $table,
-            ".last_login, ",
-            $table,
-            ".is_superuser, ",
-            $table,
-            ".username, ",
-            $table,
-            ".first_name, ",
-            $table,
-            ".last_name, ",
-            $table,
-            ".email, ",
-            $table,
-            ".is_staff, ",
-            $table,
-            ".is_active, ",
-            $table,
-            ".date_joined"
-        )
-    };
-}
-
 /// The label of the permission `p` of the content type `ct` (A80).
 macro_rules! label {
     () => {
@@ -69,11 +39,6 @@ pub(super) const TABLE_EXISTS: &str =
 pub(super) mod session {
     pub(in crate::mysql) const FIND: &str =
         "SELECT session_data, expire_date FROM django_session WHERE session_key = ? AND expire_date > ?";
-    pub(in crate::mysql) const FIND_WITH_USER: &str = concat!(
-        "SELECT s.session_data, s.expire_date, ",
-        user!("u"),
-        " FROM django_session s LEFT JOIN auth_user u ON u.id = ? WHERE s.session_key = ? AND s.expire_date > ?"
-    );
     pub(in crate::mysql) const GET: &str = "SELECT session_data, expire_date FROM django_session WHERE session_key = ?";
     pub(in crate::mysql) const EXISTS: &str = "SELECT 1 FROM django_session WHERE session_key = ?";
     pub(in crate::mysql) const ANY: &str = "SELECT 1 FROM django_session LIMIT 1";
@@ -138,58 +103,14 @@ pub(super) mod session_index {
     pub(in crate::mysql) const EXPIRED: &str = select!("WHERE expire_date < ? ORDER BY expire_date LIMIT ?");
 }
 
-/// `auth_user` (A01). The key comes last, but where an order says otherwise.
-pub(super) mod user {
-    pub(in crate::mysql) const BY_ID: &str = concat!("SELECT ", user!("u"), " FROM auth_user u WHERE u.id = ?");
-    pub(in crate::mysql) const BY_USERNAME: &str =
-        concat!("SELECT ", user!("u"), " FROM auth_user u WHERE u.username = ?");
-    pub(in crate::mysql) const BY_EMAIL_IEXACT: &str =
-        concat!("SELECT ", user!("u"), " FROM auth_user u WHERE u.email LIKE ? ORDER BY u.id");
-    pub(in crate::mysql) const LIST: &str = concat!("SELECT ", user!("u"), " FROM auth_user u ORDER BY u.id LIMIT ?");
-    pub(in crate::mysql) const LIST_AFTER: &str =
-        concat!("SELECT ", user!("u"), " FROM auth_user u WHERE u.id > ? ORDER BY u.id LIMIT ?");
-    pub(in crate::mysql) const EXISTS: &str = "SELECT 1 FROM auth_user WHERE id = ?";
-    pub(in crate::mysql) const EXISTS_USERNAME: &str = "SELECT 1 FROM auth_user WHERE username = ?";
-    pub(in crate::mysql) const EXISTS_USERNAME_IEXACT: &str = "SELECT 1 FROM auth_user WHERE username LIKE ? LIMIT 1";
-    pub(in crate::mysql) const COUNT: &str = "SELECT COUNT(*) FROM auth_user";
-    pub(in crate::mysql) const HAS_SUPERUSER: &str = "SELECT 1 FROM auth_user WHERE is_superuser LIMIT 1";
-    pub(in crate::mysql) const CREATE: &str = "INSERT INTO auth_user \
-        (password, last_login, is_superuser, username, first_name, last_name, email, is_staff, is_active, date_joined) \
-        VALUES (?, NULL, ?, ?, ?, ?, ?, ?, ?, ?)";
-    pub(in crate::mysql) const SET_PASSWORD: &str = "UPDATE auth_user SET password = ? WHERE id = ?";
-    pub(in crate::mysql) const SET_PASSWORD_IF: &str =
-        "UPDATE auth_user SET password = ? WHERE id = ? AND CAST(password AS BINARY) = CAST(? AS BINARY)";
-    pub(in crate::mysql) const SET_LAST_LOGIN: &str = "UPDATE auth_user SET last_login = ? WHERE id = ?";
-    pub(in crate::mysql) const SET_PROFILE: &str = "UPDATE auth_user SET first_name = COALESCE(?, first_name), \
-        last_name = COALESCE(?, last_name), email = COALESCE(?, email) WHERE id = ?";
-    pub(in crate::mysql) const SET_USERNAME: &str = "UPDATE auth_user SET username = ? WHERE id = ?";
-    pub(in crate::mysql) const SET_ACTIVE: &str = "UPDATE auth_user SET is_active = ? WHERE id = ?";
-    pub(in crate::mysql) const SET_STAFF: &str = "UPDATE auth_user SET is_staff = ? WHERE id = ?";
-    pub(in crate::mysql) const SET_SUPERUSER: &str = "UPDATE auth_user SET is_superuser = ? WHERE id = ?";
-    pub(in crate::mysql) const DELETE: &str = "DELETE FROM auth_user WHERE id = ?";
-
-    /// Tables whose rows go before the user's, and how. Those of apps that are not installed are missing (A09).
-    pub(in crate::mysql) const DELETE_CHILDREN: [(&str, &str); 4] = [
-        ("auth_user_groups", "DELETE FROM auth_user_groups WHERE user_id = ?"),
-        ("auth_user_user_permissions", "DELETE FROM auth_user_user_permissions WHERE user_id = ?"),
-        ("django_admin_log", "DELETE FROM django_admin_log WHERE user_id = ?"),
-        ("authtoken_token", "DELETE FROM authtoken_token WHERE user_id = ?"),
-    ];
-}
-
 /// `auth_group` and `auth_user_groups` (A02, A04).
 pub(super) mod group {
     pub(in crate::mysql) const ALL: &str = "SELECT id, name FROM auth_group ORDER BY name";
     pub(in crate::mysql) const BY_NAME: &str = "SELECT id, name FROM auth_group WHERE name = ?";
-    pub(in crate::mysql) const OF_USER: &str = "SELECT g.id, g.name FROM auth_user_groups ug \
-        JOIN auth_group g ON g.id = ug.group_id WHERE ug.user_id = ? ORDER BY g.name";
     pub(in crate::mysql) const EXISTS: &str = "SELECT 1 FROM auth_group WHERE id = ?";
     pub(in crate::mysql) const CREATE: &str = "INSERT INTO auth_group (name) VALUES (?)";
-    pub(in crate::mysql) const DELETE_MEMBERS: &str = "DELETE FROM auth_user_groups WHERE group_id = ?";
     pub(in crate::mysql) const DELETE_PERMISSIONS: &str = "DELETE FROM auth_group_permissions WHERE group_id = ?";
     pub(in crate::mysql) const DELETE: &str = "DELETE FROM auth_group WHERE id = ?";
-    pub(in crate::mysql) const ADD_USER: &str = "INSERT INTO auth_user_groups (user_id, group_id) VALUES (?, ?)";
-    pub(in crate::mysql) const REMOVE_USER: &str = "DELETE FROM auth_user_groups WHERE user_id = ? AND group_id = ?";
 }
 
 /// `auth_permission` and its two tables of holders (A03, A04). Labels are sorted by who reads them: MySQL would do so,
@@ -212,38 +133,7 @@ pub(super) mod permission {
         " ORDER BY ct.app_label, ct.model, p.codename"
     );
     pub(in crate::mysql) const ALL_LABELS: &str = concat!("SELECT ", label!(), " FROM ", typed!());
-    macro_rules! of_user {
-        () => {
-            concat!(
-                "SELECT ",
-                label!(),
-                ", 0 FROM auth_user_user_permissions up JOIN auth_permission p ON p.id = up.permission_id \
-                JOIN django_content_type ct ON ct.id = p.content_type_id WHERE up.user_id = ?"
-            )
-        };
-    }
-    macro_rules! of_groups {
-        () => {
-            concat!(
-                "SELECT ",
-                label!(),
-                ", 1 FROM auth_user_groups ug JOIN auth_group_permissions gp ON gp.group_id = ug.group_id \
-                JOIN auth_permission p ON p.id = gp.permission_id \
-                JOIN django_content_type ct ON ct.id = p.content_type_id WHERE ug.user_id = ?"
-            )
-        };
-    }
-    pub(in crate::mysql) const OF_USER: &str = of_user!();
-    pub(in crate::mysql) const OF_GROUPS: &str = of_groups!();
-    pub(in crate::mysql) const EFFECTIVE: &str = concat!(of_user!(), " UNION ALL ", of_groups!());
     pub(in crate::mysql) const EXISTS: &str = concat!("SELECT 1 FROM ", typed!(), " WHERE ", of_label!(), " LIMIT 1");
-    pub(in crate::mysql) const GRANT_USER: &str = concat!(
-        "INSERT INTO auth_user_user_permissions (user_id, permission_id) SELECT ?, p.id FROM ",
-        typed!(),
-        " LEFT JOIN auth_user_user_permissions has ON has.user_id = ? AND has.permission_id = p.id \
-        WHERE has.id IS NULL AND ",
-        of_label!()
-    );
     pub(in crate::mysql) const GRANT_GROUP: &str = concat!(
         "INSERT INTO auth_group_permissions (group_id, permission_id) SELECT ?, p.id FROM ",
         typed!(),
@@ -251,32 +141,12 @@ pub(super) mod permission {
         WHERE has.id IS NULL AND ",
         of_label!()
     );
-    pub(in crate::mysql) const REVOKE_USER: &str = concat!(
-        "DELETE FROM auth_user_user_permissions WHERE user_id = ? AND permission_id IN (SELECT p.id FROM ",
-        typed!(),
-        " WHERE ",
-        of_label!(),
-        ")"
-    );
     pub(in crate::mysql) const REVOKE_GROUP: &str = concat!(
         "DELETE FROM auth_group_permissions WHERE group_id = ? AND permission_id IN (SELECT p.id FROM ",
         typed!(),
         " WHERE ",
         of_label!(),
         ")"
-    );
-    pub(in crate::mysql) const USERS_WITH: &str = concat!(
-        "SELECT ",
-        user!("u"),
-        " FROM auth_user u WHERE (? IS NULL OR u.is_active = ?) AND ((? AND u.is_superuser) OR EXISTS \
-        (SELECT 1 FROM auth_user_user_permissions up JOIN auth_permission p ON p.id = up.permission_id \
-        JOIN django_content_type ct ON ct.id = p.content_type_id WHERE up.user_id = u.id AND ",
-        of_label!(),
-        ") OR EXISTS (SELECT 1 FROM auth_user_groups ug JOIN auth_group_permissions gp ON gp.group_id = ug.group_id \
-        JOIN auth_permission p ON p.id = gp.permission_id JOIN django_content_type ct ON ct.id = p.content_type_id \
-        WHERE ug.user_id = u.id AND ",
-        of_label!(),
-        ")) ORDER BY u.id"
     );
     pub(in crate::mysql) const CREATE: &str =
         "INSERT INTO auth_permission (content_type_id, codename, name) VALUES (?, ?, ?)";

@@ -1,70 +1,71 @@
-//! `auth_user` on MySQL.
+//! The user table on MySQL: `auth_user`, or one of the application's own.
 
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::{EncodedHash, User};
+use cloakroom_core::user_model::{Nulls, Slot, UserTable};
+use mysql_async::{Row, Value};
 
-use super::MySql;
 use super::fault::Fault;
 use super::pool::Done;
 use super::rows::{self, Place, moment};
-use super::sql::{self, user};
+use super::user_sql::{COLUMNS, DELETE_CHILDREN, DIALECT, UNIQUE};
+use super::{Known, MySql, sql};
 use crate::error::{DbError, Table};
 use crate::network::Deadline;
 use crate::options::Updated;
-use crate::users::{Created, Flag, NewUser, Profile, Renamed, Swapped};
+use crate::user_table::{Found, FoundColumn, Stored, Stores};
+use crate::users::{Created, Flag, NewUser, Renamed, Swapped};
 
 pub(crate) async fn by_id(db: &MySql, id: &UserId) -> Result<Option<User>, DbError> {
-    db.first(user::BY_ID, (rows::id(id),), |row| rows::user(row, 0)).await
+    let users = db.users()?;
+    db.first(&users.sql.by_id, (users.id(id),), |row| rows::user(users, row, 0)).await
 }
 
 pub(crate) async fn by_username(db: &MySql, username: &str) -> Result<Option<User>, DbError> {
-    db.first(user::BY_USERNAME, (username,), |row| rows::user(row, 0)).await
+    let users = db.users()?;
+    db.first(&users.sql.by_username, (username,), |row| rows::user(users, row, 0)).await
 }
 
 pub(crate) async fn by_email_iexact(db: &MySql, email: &str) -> Result<Vec<User>, DbError> {
-    db.all(user::BY_EMAIL_IEXACT, (rows::iexact_pattern(email),), |row| rows::user(row, 0)).await
+    let users = db.users()?;
+    if !users.layout.has(Slot::Email) {
+        return Ok(Vec::new());
+    }
+    db.all(&users.sql.by_email_iexact, (rows::iexact_pattern(email),), |row| rows::user(users, row, 0)).await
 }
 
 pub(crate) async fn exists_username(db: &MySql, username: &str) -> Result<bool, DbError> {
-    db.any(user::EXISTS_USERNAME, (username,)).await
+    let users = db.users()?;
+    db.any(&users.sql.exists_username, (username,)).await
 }
 
 pub(crate) async fn exists_username_iexact(db: &MySql, username: &str) -> Result<bool, DbError> {
-    db.any(user::EXISTS_USERNAME_IEXACT, (rows::iexact_pattern(username),)).await
+    let users = db.users()?;
+    db.any(&users.sql.exists_username_iexact, (rows::iexact_pattern(username),)).await
 }
 
 pub(crate) async fn create(db: &MySql, new: &NewUser) -> Result<Created, DbError> {
-    let params = (
-        new.password.expose(),
-        new.is_superuser,
-        &new.username,
-        &new.first_name,
-        &new.last_name,
-        &new.email,
-        new.is_staff,
-        new.is_active,
-        moment(new.date_joined),
-    );
+    let users = db.users()?;
+    let insert = users.layout.insert(DIALECT, new)?;
+    let params: Vec<Value> = insert.values.iter().map(rows::given).collect();
     let deadline = Deadline::after(db.deadline);
-    let done = match db.try_execute(deadline, user::CREATE, params).await {
+    let done = match db.try_execute(deadline, &insert.sql, params).await {
         Ok(done) => done,
-        Err(fault) if is_username_taken(&fault) => return Ok(Created::UsernameTaken),
+        Err(fault) if is_username_taken(users, &fault) => return Ok(Created::UsernameTaken),
         Err(fault) => return db.name(deadline, Err(fault)),
     };
-    let mut made = User::new(UserId::Int(done.key.unwrap_or_default()), new.username.clone(), new.date_joined);
-    made.password = new.password.clone();
-    made.is_superuser = new.is_superuser;
-    made.first_name.clone_from(&new.first_name);
-    made.last_name.clone_from(&new.last_name);
-    made.email.clone_from(&new.email);
-    made.is_staff = new.is_staff;
-    made.is_active = new.is_active;
-    Ok(Created::Yes(made))
+    let id = new.id.clone().or_else(|| done.key.map(UserId::Int));
+    let stored = match &id {
+        Some(id) => by_id(db, id).await?,
+        None => by_username(db, &new.username).await?,
+    };
+    stored.map(Created::Yes).ok_or_else(|| DbError::Unavailable { source: "a user that was just made is gone".into() })
 }
 
 pub(crate) async fn set_password(db: &MySql, id: &UserId, password: &EncodedHash) -> Result<Updated, DbError> {
-    db.execute(user::SET_PASSWORD, (password.expose(), rows::id(id))).await.map(updated)
+    let users = db.users()?;
+    db.execute(&users.sql.set_password, (password.expose(), users.id(id))).await.map(updated)
 }
 
 pub(crate) async fn set_password_if(
@@ -73,67 +74,91 @@ pub(crate) async fn set_password_if(
     old: &EncodedHash,
     new: &EncodedHash,
 ) -> Result<Swapped, DbError> {
-    if db.execute(user::SET_PASSWORD_IF, (new.expose(), rows::id(id), old.expose())).await?.rows > 0 {
+    let users = db.users()?;
+    if db.execute(&users.sql.set_password_if, (new.expose(), users.id(id), old.expose())).await?.rows > 0 {
         return Ok(Swapped::Yes);
     }
-    let there = db.any(user::EXISTS, (rows::id(id),)).await?;
+    let there = db.any(&users.sql.exists, (users.id(id),)).await?;
     Ok(if there { Swapped::Changed } else { Swapped::Gone })
 }
 
 pub(crate) async fn set_last_login(db: &MySql, id: &UserId, at: Timestamp) -> Result<Updated, DbError> {
-    db.execute(user::SET_LAST_LOGIN, (moment(at), rows::id(id))).await.map(updated)
+    let users = db.users()?;
+    if !users.layout.has(Slot::LastLogin) {
+        // A table without the column has nothing to remember.
+        return update(db, id, None).await;
+    }
+    db.execute(&users.sql.set_last_login, (moment(at), users.id(id))).await.map(updated)
 }
 
-pub(crate) async fn update_profile(db: &MySql, id: &UserId, profile: &Profile) -> Result<Updated, DbError> {
-    let params = (&profile.first_name, &profile.last_name, &profile.email, rows::id(id));
-    db.execute(user::SET_PROFILE, params).await.map(updated)
+pub(crate) async fn update(db: &MySql, id: &UserId, update: Option<&Stores>) -> Result<Updated, DbError> {
+    let users = db.users()?;
+    let Some(update) = update else {
+        let there = db.any(&users.sql.exists, (users.id(id),)).await?;
+        return Ok(if there { Updated::Yes } else { Updated::Gone });
+    };
+    let params: Vec<Value> = update.values.iter().map(rows::given).chain([users.id(id)]).collect();
+    db.execute(&update.sql, params).await.map(updated)
 }
 
 pub(crate) async fn rename(db: &MySql, id: &UserId, username: &str) -> Result<Renamed, DbError> {
+    let users = db.users()?;
     let deadline = Deadline::after(db.deadline);
-    match db.try_execute(deadline, user::SET_USERNAME, (username, rows::id(id))).await {
+    match db.try_execute(deadline, &users.sql.set_username, (username, users.id(id))).await {
         Ok(Done { rows: 0, .. }) => Ok(Renamed::Gone),
         Ok(_) => Ok(Renamed::Yes),
-        Err(fault) if is_username_taken(&fault) => Ok(Renamed::UsernameTaken),
+        Err(fault) if is_username_taken(users, &fault) => Ok(Renamed::UsernameTaken),
         Err(fault) => db.name(deadline, Err(fault)),
     }
 }
 
 pub(crate) async fn set_flag(db: &MySql, id: &UserId, flag: Flag, value: bool) -> Result<Updated, DbError> {
+    let users = db.users()?;
+    users.layout.demand(flag.slot())?;
     let sql = match flag {
-        Flag::Active => user::SET_ACTIVE,
-        Flag::Staff => user::SET_STAFF,
-        Flag::Superuser => user::SET_SUPERUSER,
+        Flag::Active => &users.sql.set_active,
+        Flag::Staff => &users.sql.set_staff,
+        Flag::Superuser => &users.sql.set_superuser,
     };
-    db.execute(sql, (value, rows::id(id))).await.map(updated)
+    db.execute(sql, (value, users.id(id))).await.map(updated)
 }
 
 pub(crate) async fn delete(db: &MySql, id: &UserId) -> Result<bool, DbError> {
+    let users = db.users()?;
     transaction!(db, |call| {
-        for (table, sql) in user::DELETE_CHILDREN {
+        if users.layout.has_groups {
+            call.execute(&users.sql.delete_groups, (users.id(id),)).await?;
+        }
+        if users.layout.has_permissions {
+            call.execute(&users.sql.delete_permissions, (users.id(id),)).await?;
+        }
+        for (table, sql) in DELETE_CHILDREN {
             if call.first(sql::TABLE_EXISTS, (table,)).await?.is_some() {
-                call.execute(sql, (rows::id(id),)).await?;
+                call.execute(sql, (users.id(id),)).await?;
             }
         }
-        Ok(call.execute(user::DELETE, (rows::id(id),)).await?.rows > 0)
+        Ok(call.execute(&users.sql.delete, (users.id(id),)).await?.rows > 0)
     })
 }
 
 pub(crate) async fn count(db: &MySql) -> Result<u64, DbError> {
+    let users = db.users()?;
     let place = Place { table: Table::AuthUser, key: None };
-    let count = db.first(user::COUNT, (), |row| place.int(row, 0, "id")).await?;
+    let count = db.first(&users.sql.count, (), |row| place.int(row, 0, "id")).await?;
     Ok(count.unwrap_or_default().unsigned_abs())
 }
 
 pub(crate) async fn has_superuser(db: &MySql) -> Result<bool, DbError> {
-    db.any(user::HAS_SUPERUSER, ()).await
+    let users = db.users()?;
+    db.any(&users.sql.has_superuser, ()).await
 }
 
 pub(crate) async fn list(db: &MySql, after: Option<&UserId>, limit: usize) -> Result<Vec<User>, DbError> {
+    let users = db.users()?;
     let limit = u64::try_from(limit).unwrap_or(u64::MAX);
     match after {
-        Some(after) => db.all(user::LIST_AFTER, (rows::id(after), limit), |row| rows::user(row, 0)).await,
-        None => db.all(user::LIST, (limit,), |row| rows::user(row, 0)).await,
+        Some(after) => db.all(&users.sql.list_after, (users.id(after), limit), |row| rows::user(users, row, 0)).await,
+        None => db.all(&users.sql.list, (limit,), |row| rows::user(users, row, 0)).await,
     }
 }
 
@@ -141,6 +166,46 @@ fn updated(done: Done) -> Updated {
     if done.rows > 0 { Updated::Yes } else { Updated::Gone }
 }
 
-fn is_username_taken(fault: &Fault) -> bool {
-    fault.is_duplicate_of("username")
+/// Django names a column's index after the column, or after the table and the column.
+fn is_username_taken(users: &Known, fault: &Fault) -> bool {
+    fault.is_duplicate_of(&users.layout.table.username_field().to_ascii_lowercase())
+}
+
+/// Reads from the database what the users' table is; without columns if there is none.
+pub(super) async fn find(db: &MySql, table: &UserTable) -> Result<Found, DbError> {
+    let place = Place { table: Table::AuthUser, key: None };
+    let read = |row: &Row| {
+        let flag = |at| Ok::<_, Fault>(place.int(row, at, "(a column)")? != 0);
+        let name = place.text(row, 0, "(a column's name)")?;
+        let (declared, whole) = (place.text(row, 1, "(its type)")?, place.text(row, 2, "(its type)")?);
+        let nulls = if flag(3)? { Nulls::Allowed } else { Nulls::Refused };
+        let column = FoundColumn { name, stored: stored(&declared, &whole), nulls, has_default: flag(4)? };
+        Ok((column, flag(5)?))
+    };
+    let mut found = Found::default();
+    for (column, in_key) in db.all(COLUMNS, (table.table(),), read).await? {
+        if in_key {
+            found.key.push(column.name.clone());
+        }
+        found.columns.push(column);
+    }
+    found.unique = db.all(UNIQUE, (table.table(),), |row| place.text(row, 0, "(a column's name)")).await?;
+    found.has_groups = db.any(sql::TABLE_EXISTS, (table.groups_table(),)).await?;
+    found.has_permissions = db.any(sql::TABLE_EXISTS, (table.permissions_table(),)).await?;
+    Ok(found)
+}
+
+/// What a column holds of this type, without and with its length.
+fn stored(declared: &str, whole: &str) -> Stored {
+    match declared.to_ascii_lowercase().as_str() {
+        "tinyint" if whole.eq_ignore_ascii_case("tinyint(1)") => Stored::Bool,
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => Stored::Int,
+        "float" | "double" => Stored::Float,
+        "char" if whole.eq_ignore_ascii_case("char(32)") => Stored::UuidHex,
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" => Stored::Text,
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Stored::Bytes,
+        "datetime" | "timestamp" => Stored::Time,
+        "uuid" => Stored::UuidNative,
+        other => Stored::Cast(other.into()),
+    }
 }

@@ -11,14 +11,14 @@ use super::rows::Moment;
 use super::sql::{self, content_type, migration, permission};
 use super::{Postgres, fault, session_index};
 use crate::error::{DbError, Table};
-use crate::migrations::{App, Found, MIGRATIONS, MigrationStep, Status, Stored};
+use crate::migrations::{App, Found, MIGRATIONS, MigrationStep, Status, Stored, Swap};
 use crate::network::Deadline;
 
 /// Fails if a Django that is not known has migrated the database.
 pub(super) async fn refuse_what_is_unknown(db: &Postgres) -> Result<(), DbError> {
     let deadline = Deadline::after(db.deadline);
     let client = db.connection(deadline).await?;
-    name(db, deadline, deadline.within(look(&client)).await?)?.refuse_newer()
+    name(db, deadline, deadline.within(look(&client, db.swap())).await?)?.refuse_newer()
 }
 
 /// Names of all tables.
@@ -30,7 +30,7 @@ pub(super) async fn tables(db: &Postgres) -> Result<HashSet<String>, DbError> {
 pub(crate) async fn status(db: &Postgres) -> Result<Status, DbError> {
     let deadline = Deadline::after(db.deadline);
     let client = db.connection(deadline).await?;
-    let found = name(db, deadline, deadline.within(look(&client)).await?)?;
+    let found = name(db, deadline, deadline.within(look(&client, db.swap())).await?)?;
     let plan = found.plan()?;
     let stored = name(db, deadline, deadline.within(look_at_rows(&client, &found)).await?)?;
     let migrations: Vec<_> =
@@ -78,20 +78,20 @@ impl From<Error> for Stop {
 async fn in_transaction(db: &Postgres, client: &Client, now: Timestamp) -> Result<Vec<MigrationStep>, Stop> {
     client.batch_execute(&sql::begin_migration(db.lock_timeout, WORK)).await?;
     client.execute(migration::LOCK, &[]).await?;
-    let found = look(client).await?;
+    let found = look(client, db.swap()).await?;
     let plan = found.plan()?;
     let mut steps = Vec::new();
     if !plan.is_empty() && !found.tables.contains(Table::Migrations.as_str()) {
         client.batch_execute(MIGRATIONS_TABLE).await?;
     }
     for app in &plan {
-        client.batch_execute(ddl(*app)).await?;
+        client.batch_execute(&db.swap().statements(ddl(*app))).await?;
     }
     for applied in MIGRATIONS.into_iter().filter(|m| plan.iter().any(|app| app.label() == m.app)) {
         client.execute(migration::CREATE, &[&applied.app, &applied.name, &Moment(now)]).await?;
         steps.push(MigrationStep::Applied(applied));
     }
-    let found = look(client).await?;
+    let found = look(client, db.swap()).await?;
     let stored = look_at_rows(client, &found).await?;
     for model in stored.missing_content_types(&found) {
         let app_label = model.app.label();
@@ -122,7 +122,7 @@ const fn ddl(app: App) -> &'static str {
     }
 }
 
-async fn look(client: &Client) -> Result<Found, Error> {
+async fn look(client: &Client, users: Swap) -> Result<Found, Error> {
     let rows = client.query(sql::TABLES, &[]).await?;
     let tables: HashSet<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let applied = if tables.contains(Table::Migrations.as_str()) {
@@ -131,7 +131,7 @@ async fn look(client: &Client) -> Result<Found, Error> {
     } else {
         Vec::new()
     };
-    Ok(Found { tables, applied })
+    Ok(Found { tables, applied, users })
 }
 
 async fn look_at_rows(client: &Client, found: &Found) -> Result<Stored, Error> {

@@ -9,6 +9,7 @@ mod fault;
 mod rows;
 mod sql;
 mod tls;
+mod user_sql;
 
 pub(crate) mod content_types;
 pub(crate) mod groups;
@@ -24,6 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cloakroom_core::near::{Line, Touched};
+use cloakroom_core::user_model::UserTable;
 use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, PoolError, Runtime, TimeoutType, Timeouts};
 use futures_util::StreamExt;
 use tokio_postgres::types::ToSql;
@@ -31,9 +33,15 @@ use tokio_postgres::{Row, RowStream};
 
 use self::connect::Connector;
 use self::fault::Failure;
+use self::user_sql::UserSql;
 use crate::error::DbError;
+use crate::migrations::Swap;
 use crate::network::{Address, Deadline, Repeat};
 use crate::options::Options;
+use crate::user_table::{self, Layout, Users};
+
+/// The users' table, once it is known.
+pub(crate) type Known = user_table::Known<UserSql>;
 
 /// A database at a PostgreSQL server.
 pub(crate) struct Postgres {
@@ -44,6 +52,7 @@ pub(crate) struct Postgres {
     lock_timeout: Duration,
     line: Arc<Line>,
     round_trips: AtomicU64,
+    users: Users<UserSql>,
 }
 
 /// What a statement is given.
@@ -73,9 +82,36 @@ impl Postgres {
             lock_timeout: options.busy_timeout,
             line: Arc::new(Line::new()),
             round_trips: AtomicU64::new(0),
+            users: Users::new(options.user_table.clone(), UserSql::new),
         };
         migrations::refuse_what_is_unknown(&this).await?;
+        this.look_for_users().await?;
         Ok(this)
+    }
+
+    /// The users' table.
+    pub(crate) fn users(&self) -> Result<&Arc<Known>, DbError> {
+        self.users.get()
+    }
+
+    /// Looks for the users' table, if it was not there yet.
+    pub(crate) async fn look_for_users(&self) -> Result<(), DbError> {
+        if !self.users.is_known() {
+            let found = users::find(self, self.declared_users()).await?;
+            if !found.columns.is_empty() {
+                self.users.know(Layout::resolve(self.declared_users().clone(), found)?, UserSql::new);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the users are in Django's own table.
+    pub(crate) fn swap(&self) -> Swap {
+        Swap::of(self.declared_users())
+    }
+
+    pub(crate) const fn declared_users(&self) -> &UserTable {
+        self.users.declared()
     }
 
     pub(crate) const fn address(&self) -> &Address {
@@ -100,44 +136,39 @@ impl Postgres {
     }
 
     /// Runs a statement that only reads.
-    async fn read(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+    async fn read(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
         Ok(self.ask(Repeat::Safely, &[sql], params).await?.rows)
     }
 
     /// Runs a statement that may change anything: the rows that it returns.
-    async fn write(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+    async fn write(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
         self.write_touching(Touched::Everything, sql, params).await
     }
 
     /// Runs a statement that changes nothing but what is `touched`: the rows that it returns.
-    async fn write_touching(
-        &self,
-        touched: Touched,
-        sql: &'static str,
-        params: Params<'_>,
-    ) -> Result<Vec<Row>, DbError> {
+    async fn write_touching(&self, touched: Touched, sql: &str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
         let _touch = Touch { line: &self.line, touched };
         Ok(self.ask(Repeat::IfUnsent, &[sql], params).await?.rows)
     }
 
     /// Runs a statement that may change anything: how many rows it changed.
-    async fn execute(&self, sql: &'static str, params: Params<'_>) -> Result<u64, DbError> {
+    async fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64, DbError> {
         self.execute_touching(Touched::Everything, sql, params).await
     }
 
     /// Runs a statement that changes nothing but what is `touched`: how many rows it changed.
-    async fn execute_touching(&self, touched: Touched, sql: &'static str, params: Params<'_>) -> Result<u64, DbError> {
+    async fn execute_touching(&self, touched: Touched, sql: &str, params: Params<'_>) -> Result<u64, DbError> {
         let _touch = Touch { line: &self.line, touched };
         Ok(self.ask(Repeat::IfUnsent, &[sql], params).await?.changed)
     }
 
     /// Runs statements that write, all or none, each with the same parameters: how many rows the last one changed.
-    async fn execute_together(&self, statements: &[&'static str], params: Params<'_>) -> Result<u64, DbError> {
+    async fn execute_together(&self, statements: &[&str], params: Params<'_>) -> Result<u64, DbError> {
         let _touch = Touch { line: &self.line, touched: Touched::Everything };
         Ok(self.ask(Repeat::IfUnsent, statements, params).await?.changed)
     }
 
-    async fn ask(&self, repeat: Repeat, statements: &[&'static str], params: Params<'_>) -> Result<Answer, DbError> {
+    async fn ask(&self, repeat: Repeat, statements: &[&str], params: Params<'_>) -> Result<Answer, DbError> {
         let deadline = Deadline::after(self.deadline);
         let mut first = true;
         loop {
@@ -205,7 +236,7 @@ impl Drop for Touch<'_> {
     }
 }
 
-async fn attempt(client: &mut Client, statements: &[&'static str], params: Params<'_>) -> Result<Answer, Failure> {
+async fn attempt(client: &mut Client, statements: &[&str], params: Params<'_>) -> Result<Answer, Failure> {
     if let [sql] = *statements {
         let statement = client.prepare_cached(sql).await.map_err(Failure::before)?;
         let stream = client.query_raw(&statement, params.iter().copied()).await.map_err(Failure::after)?;

@@ -4,7 +4,7 @@ use cloakroom_core::keys::UserId;
 use cloakroom_core::models::User;
 use tokio_postgres::Row;
 
-use super::rows::{self, Id, Int, Place, Sought};
+use super::rows::{self, Int, Place, Sought};
 use super::sql::permission as sql;
 use super::{Params, Postgres, content_types};
 use crate::error::{DbError, Table};
@@ -27,16 +27,19 @@ pub(crate) async fn all_labels(db: &Postgres) -> Result<Vec<String>, DbError> {
 }
 
 pub(crate) async fn of_user(db: &Postgres, user: &UserId) -> Result<Vec<String>, DbError> {
-    labels(&db.read(sql::OF_USER, &[&Id(user)]).await?)
+    let users = db.users()?;
+    labels(&db.read(&users.sql.permissions_of_user, &[&users.id(user)]).await?)
 }
 
 pub(crate) async fn of_user_groups(db: &Postgres, user: &UserId) -> Result<Vec<String>, DbError> {
-    labels(&db.read(sql::OF_GROUPS, &[&Id(user)]).await?)
+    let users = db.users()?;
+    labels(&db.read(&users.sql.permissions_of_groups, &[&users.id(user)]).await?)
 }
 
 pub(crate) async fn effective(db: &Postgres, user: &UserId) -> Result<Effective, DbError> {
+    let users = db.users()?;
     let mut found = Effective::default();
-    for row in db.read(sql::EFFECTIVE, &[&Id(user)]).await? {
+    for row in db.read(&users.sql.permissions_effective, &[&users.id(user)]).await? {
         let by_group = PLACE.flag(&row, 1, "codename")?;
         let label = PLACE.text(&row, 0, "codename")?;
         if by_group { found.of_groups.push(label) } else { found.of_user.push(label) }
@@ -45,9 +48,11 @@ pub(crate) async fn effective(db: &Postgres, user: &UserId) -> Result<Effective,
 }
 
 pub(crate) async fn grant(db: &Postgres, holder: &Holder, app_label: &str, codename: &str) -> Result<Granted, DbError> {
+    let users = db.users()?;
     let (app_label, codename) = (Sought(app_label), Sought(codename));
     let answer = match holder {
-        Holder::User(id) => db.write(sql::GRANT_USER, &[&app_label, &codename, &Id(id)]).await?,
+        Holder::User(_) if !users.layout.has_permissions => return Ok(Granted::Unknown),
+        Holder::User(id) => db.write(&users.sql.grant, &[&app_label, &codename, &users.id(id)]).await?,
         Holder::Group(id) => db.write(sql::GRANT_GROUP, &[&app_label, &codename, &Int(*id)]).await?,
     };
     let answer = rows::first(&answer, |row| Ok((PLACE.flag(row, 0, "id")?, PLACE.flag(row, 1, "id")?)))?;
@@ -59,9 +64,11 @@ pub(crate) async fn grant(db: &Postgres, holder: &Holder, app_label: &str, coden
 }
 
 pub(crate) async fn revoke(db: &Postgres, holder: &Holder, app_label: &str, codename: &str) -> Result<bool, DbError> {
+    let users = db.users()?;
     let (app_label, codename) = (Sought(app_label), Sought(codename));
     let revoked = match holder {
-        Holder::User(id) => db.execute(sql::REVOKE_USER, &[&app_label, &codename, &Id(id)]).await?,
+        Holder::User(_) if !users.layout.has_permissions => 0,
+        Holder::User(id) => db.execute(&users.sql.revoke, &[&app_label, &codename, &users.id(id)]).await?,
         Holder::Group(id) => db.execute(sql::REVOKE_GROUP, &[&app_label, &codename, &Int(*id)]).await?,
     };
     Ok(revoked > 0)
@@ -75,7 +82,8 @@ pub(crate) async fn users_with_perm(
 ) -> Result<Vec<User>, DbError> {
     let superusers = which.superusers == Superusers::Included;
     let params: Params<'_> = &[&Sought(app_label), &Sought(codename), &which.is_active, &superusers];
-    rows::all(&db.read(sql::USERS_WITH, params).await?, |row| rows::user(row, 0))
+    let users = db.users()?;
+    rows::all(&db.read(&users.sql.with_permission, params).await?, |row| rows::user(users, row, 0))
 }
 
 pub(crate) async fn ensure(

@@ -4,15 +4,19 @@
 //! NUL character, or a key beyond the column's range, is bound as NULL where it is looked for: it equals nothing.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::{EncodedHash, User};
+use cloakroom_core::user_model::{ColumnValue, Extra};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
+use super::Known;
 use crate::error::{DbError, Table};
+use crate::user_table::{Given, Stored, WIDTH};
 
 /// A row's place in its table, for the error that names it.
 #[derive(Clone, Copy)]
@@ -42,6 +46,29 @@ impl Place {
         self.get(row, at, column)
     }
 
+    /// The value of a column that Django's own table does not have.
+    fn further(self, row: &Row, at: usize, stored: &Stored) -> Result<ColumnValue, DbError> {
+        let column = "(a further column)";
+        let value = match stored {
+            Stored::Bool => self.get::<Option<bool>>(row, at, column)?.map(ColumnValue::Bool),
+            Stored::Int => match self.get::<Option<Key>>(row, at, column)? {
+                Some(Key(UserId::Int(int))) => Some(ColumnValue::Int(int)),
+                Some(_) => return Err(self.corrupt(row, column)),
+                None => None,
+            },
+            Stored::Float => match row.try_get::<_, Option<f64>>(at) {
+                Ok(number) => number.map(ColumnValue::Float),
+                Err(_) => self.get::<Option<f32>>(row, at, column)?.map(|n| ColumnValue::Float(n.into())),
+            },
+            Stored::Bytes => self.get::<Option<Vec<u8>>>(row, at, column)?.map(ColumnValue::Bytes),
+            Stored::Time => self.get::<Option<Moment>>(row, at, column)?.map(|Moment(time)| ColumnValue::Time(time)),
+            Stored::Text | Stored::UuidHex | Stored::UuidNative | Stored::Cast(_) => {
+                self.get::<Option<String>>(row, at, column)?.map(ColumnValue::Text)
+            }
+        };
+        Ok(value.unwrap_or(ColumnValue::Null))
+    }
+
     fn get<'r, T: FromSql<'r>>(self, row: &'r Row, at: usize, column: &'static str) -> Result<T, DbError> {
         row.try_get(at).map_err(|_| self.corrupt(row, column))
     }
@@ -53,11 +80,11 @@ impl Place {
     }
 }
 
-/// A row that begins with the columns of `sql::user!`.
+/// A row that begins with the columns of a user.
 pub(super) const USER: Place = Place { table: Table::AuthUser, key: Some(0) };
 
-/// Reads the columns of `sql::user!` that start at `from`.
-pub(super) fn user(row: &Row, from: usize) -> Result<User, DbError> {
+/// Reads the columns of a user that start at `from`.
+pub(super) fn user(users: &Known, row: &Row, from: usize) -> Result<User, DbError> {
     let place = Place { table: Table::AuthUser, key: Some(from) };
     let Key(id) = place.get(row, from, "id")?;
     let mut user = User::new(id, place.text(row, from + 4, "username")?, place.time(row, from + 10, "date_joined")?);
@@ -69,6 +96,11 @@ pub(super) fn user(row: &Row, from: usize) -> Result<User, DbError> {
     user.email = place.text(row, from + 7, "email")?;
     user.is_staff = place.flag(row, from + 8, "is_staff")?;
     user.is_active = place.flag(row, from + 9, "is_active")?;
+    if !users.layout.extra_names.is_empty() {
+        let columns = users.layout.extra().zip(from + WIDTH..);
+        let values = columns.map(|(column, at)| place.further(row, at, &column.stored)).collect::<Result<_, _>>()?;
+        user.extra = Extra::new(Arc::clone(&users.layout.extra_names), values);
+    }
     Ok(user)
 }
 
@@ -134,6 +166,52 @@ impl ToSql for Id<'_> {
     to_sql_checked!();
 }
 
+impl Known {
+    /// A user's key as a parameter.
+    #[expect(clippy::unused_self, reason = "a parameter's type says how the key is stored; elsewhere the table does")]
+    pub(super) const fn id<'a>(&self, id: &'a UserId) -> Id<'a> {
+        Id(id)
+    }
+}
+
+/// A value takes the column's type: the statement casts what has none here from text.
+impl ToSql for Given {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match &self.value {
+            ColumnValue::Bool(b) => b.to_sql(ty, out),
+            ColumnValue::Int(n) if is_int(ty) => Int(*n).to_sql(ty, out),
+            ColumnValue::Int(n) => n.to_string().to_sql(ty, out),
+            ColumnValue::Float(n) if *ty == Type::FLOAT4 => (*n as f32).to_sql(ty, out),
+            ColumnValue::Float(n) => n.to_sql(ty, out),
+            ColumnValue::Text(text) if *ty == Type::UUID => Id(&UserId::Text(text.as_str().into())).to_sql(ty, out),
+            ColumnValue::Text(text) => text.to_sql(ty, out),
+            ColumnValue::Bytes(bytes) => bytes.to_sql(ty, out),
+            ColumnValue::Time(at) => Moment(*at).to_sql(ty, out),
+            _ => Ok(IsNull::Yes),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn to_sql_checked(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        let fits = match &self.value {
+            ColumnValue::Bool(_) => *ty == Type::BOOL,
+            ColumnValue::Int(_) => is_int(ty) || <&str as ToSql>::accepts(ty),
+            ColumnValue::Float(_) => matches!(*ty, Type::FLOAT4 | Type::FLOAT8),
+            ColumnValue::Text(_) => *ty == Type::UUID || <&str as ToSql>::accepts(ty),
+            ColumnValue::Bytes(_) => *ty == Type::BYTEA,
+            ColumnValue::Time(_) => Moment::accepts_type(ty),
+            _ => true,
+        };
+        if !fits {
+            return Err(format!("a value does not fit into a column of the type {ty}").into());
+        }
+        self.to_sql(ty, out)
+    }
+}
+
 /// An integer as a parameter of any integer type.
 #[derive(Debug)]
 pub(super) struct Int(pub(super) i64);
@@ -186,6 +264,12 @@ pub(super) struct Moment(pub(super) Timestamp);
 
 /// 2000-01-01T00:00:00Z.
 const EPOCH: i64 = 946_684_800_000_000;
+
+impl Moment {
+    fn accepts_type(ty: &Type) -> bool {
+        matches!(*ty, Type::TIMESTAMPTZ | Type::TIMESTAMP)
+    }
+}
 
 impl ToSql for Moment {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {

@@ -9,7 +9,7 @@ use cloakroom_core::near::Touched;
 use tokio_postgres::Row;
 
 use super::Postgres;
-use super::rows::{self, Id, Moment, Place, Sought};
+use super::rows::{self, Moment, Place, Sought};
 use super::sql::session as sql;
 use crate::error::{DbError, Table};
 use crate::options::Updated;
@@ -26,9 +26,11 @@ pub(crate) async fn find_with_user(
     now: Timestamp,
     guess: &UserId,
 ) -> Result<Option<(SessionRow, Option<User>)>, DbError> {
-    let found = db.read(sql::FIND_WITH_USER, &[&Sought(key.expose()), &Moment(now), &Id(guess)]).await?;
+    let users = db.users()?;
+    let params: super::Params<'_> = &[&Sought(key.expose()), &Moment(now), &users.id(guess)];
+    let found = db.read(&users.sql.session_with_user, params).await?;
     rows::first(&found, |row| {
-        let user = if rows::has_user(row, 2) { Some(rows::user(row, 2)?) } else { None };
+        let user = if rows::has_user(row, 2) { Some(rows::user(users, row, 2)?) } else { None };
         Ok((read(row, 0)?, user))
     })
 }

@@ -4,36 +4,6 @@
 
 use std::time::Duration;
 
-/// The columns of `auth_user` in the order in which [`rows::user`](super::rows::user) reads them.
-macro_rules! user {
-    ($table:literal) => {
-        concat!(
-            $table,
-            ".id, ",
-            $table,
-            ".password, ",
-            $table,
-            ".last_login, ",
-            $table,
-            ".is_superuser, ",
-            $table,
-            ".username, ",
-            $table,
-            ".first_name, ",
-            $table,
-            ".last_name, ",
-            $table,
-            ".email, ",
-            $table,
-            ".is_staff, ",
-            $table,
-            ".is_active, ",
-            $table,
-            ".date_joined"
-        )
-    };
-}
-
 /// The label of the permission `p` of the content type `ct` (A80).
 macro_rules! label {
     () => {
@@ -73,11 +43,6 @@ pub(super) const TABLES: &str = "SELECT c.relname::text FROM pg_catalog.pg_class
 pub(super) mod session {
     pub(in crate::postgres) const FIND: &str =
         "SELECT session_data, expire_date FROM django_session WHERE session_key = $1 AND expire_date > $2";
-    pub(in crate::postgres) const FIND_WITH_USER: &str = concat!(
-        "SELECT s.session_data, s.expire_date, ",
-        user!("u"),
-        " FROM django_session s LEFT JOIN auth_user u ON u.id = $3 WHERE s.session_key = $1 AND s.expire_date > $2"
-    );
     pub(in crate::postgres) const GET: &str =
         "SELECT session_data, expire_date FROM django_session WHERE session_key = $1";
     pub(in crate::postgres) const EXISTS: &str = "SELECT 1 FROM django_session WHERE session_key = $1";
@@ -156,67 +121,15 @@ pub(super) mod session_index {
     pub(in crate::postgres) const EXPIRED: &str = select!("WHERE expire_date < $1 ORDER BY expire_date LIMIT $2");
 }
 
-/// `auth_user` (A01).
-pub(super) mod user {
-    pub(in crate::postgres) const BY_ID: &str = concat!("SELECT ", user!("u"), " FROM auth_user u WHERE u.id = $1");
-    pub(in crate::postgres) const BY_USERNAME: &str =
-        concat!("SELECT ", user!("u"), " FROM auth_user u WHERE u.username = $1");
-    pub(in crate::postgres) const BY_EMAIL_IEXACT: &str =
-        concat!("SELECT ", user!("u"), " FROM auth_user u WHERE UPPER(u.email::text) = UPPER($1::text) ORDER BY u.id");
-    pub(in crate::postgres) const LIST: &str =
-        concat!("SELECT ", user!("u"), " FROM auth_user u ORDER BY u.id LIMIT $1");
-    pub(in crate::postgres) const LIST_AFTER: &str =
-        concat!("SELECT ", user!("u"), " FROM auth_user u WHERE u.id > $2 ORDER BY u.id LIMIT $1");
-    pub(in crate::postgres) const EXISTS: &str = "SELECT 1 FROM auth_user WHERE id = $1";
-    pub(in crate::postgres) const EXISTS_USERNAME: &str = "SELECT 1 FROM auth_user WHERE username = $1";
-    pub(in crate::postgres) const EXISTS_USERNAME_IEXACT: &str =
-        "SELECT 1 FROM auth_user WHERE UPPER(username::text) = UPPER($1::text) LIMIT 1";
-    pub(in crate::postgres) const COUNT: &str = "SELECT COUNT(*) FROM auth_user";
-    pub(in crate::postgres) const HAS_SUPERUSER: &str = "SELECT 1 FROM auth_user WHERE is_superuser LIMIT 1";
-    pub(in crate::postgres) const CREATE: &str = concat!(
-        "INSERT INTO auth_user AS u \
-          (password, last_login, is_superuser, username, first_name, last_name, email, is_staff, is_active, date_joined) \
-          VALUES ($1, NULL, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (username) DO NOTHING RETURNING ",
-        user!("u")
-    );
-    pub(in crate::postgres) const SET_PASSWORD: &str = "UPDATE auth_user SET password = $2 WHERE id = $1";
-    pub(in crate::postgres) const SET_PASSWORD_IF: &str =
-        "UPDATE auth_user SET password = $2 WHERE id = $1 AND password = $3";
-    pub(in crate::postgres) const SET_LAST_LOGIN: &str = "UPDATE auth_user SET last_login = $2 WHERE id = $1";
-    pub(in crate::postgres) const SET_PROFILE: &str = "UPDATE auth_user SET first_name = COALESCE($2, first_name), \
-        last_name = COALESCE($3, last_name), email = COALESCE($4, email) WHERE id = $1";
-    pub(in crate::postgres) const SET_USERNAME: &str = "UPDATE auth_user SET username = $2 WHERE id = $1";
-    pub(in crate::postgres) const SET_ACTIVE: &str = "UPDATE auth_user SET is_active = $2 WHERE id = $1";
-    pub(in crate::postgres) const SET_STAFF: &str = "UPDATE auth_user SET is_staff = $2 WHERE id = $1";
-    pub(in crate::postgres) const SET_SUPERUSER: &str = "UPDATE auth_user SET is_superuser = $2 WHERE id = $1";
-    pub(in crate::postgres) const DELETE: &str = "DELETE FROM auth_user WHERE id = $1";
-
-    /// Tables whose rows go before the user's, and how. Those of apps that are not installed are missing (A09).
-    pub(in crate::postgres) const DELETE_CHILDREN: [(&str, &str); 4] = [
-        ("auth_user_groups", "DELETE FROM auth_user_groups WHERE user_id = $1"),
-        ("auth_user_user_permissions", "DELETE FROM auth_user_user_permissions WHERE user_id = $1"),
-        ("django_admin_log", "DELETE FROM django_admin_log WHERE user_id = $1"),
-        ("authtoken_token", "DELETE FROM authtoken_token WHERE user_id = $1"),
-    ];
-}
-
 /// `auth_group` and `auth_user_groups` (A02, A04).
 pub(super) mod group {
     pub(in crate::postgres) const ALL: &str = "SELECT id, name FROM auth_group ORDER BY name";
     pub(in crate::postgres) const BY_NAME: &str = "SELECT id, name FROM auth_group WHERE name = $1";
-    pub(in crate::postgres) const OF_USER: &str = "SELECT g.id, g.name FROM auth_user_groups ug \
-        JOIN auth_group g ON g.id = ug.group_id WHERE ug.user_id = $1 ORDER BY g.name";
     pub(in crate::postgres) const CREATE: &str =
         "INSERT INTO auth_group (name) VALUES ($1) ON CONFLICT (name) DO NOTHING RETURNING id, name";
-    /// The tables refer to each other at the transaction's end only, so the order is of no matter.
-    pub(in crate::postgres) const DELETE: &str = "WITH members AS (DELETE FROM auth_user_groups WHERE group_id = $1), \
-        permissions AS (DELETE FROM auth_group_permissions WHERE group_id = $1) DELETE FROM auth_group WHERE id = $1";
-    pub(in crate::postgres) const ADD_USER: &str = "WITH both_there AS (SELECT u.id AS user_id, g.id AS group_id \
-        FROM auth_user u, auth_group g WHERE u.id = $1 AND g.id = $2), joined AS (INSERT INTO auth_user_groups \
-        (user_id, group_id) SELECT user_id, group_id FROM both_there ON CONFLICT (user_id, group_id) DO NOTHING \
-        RETURNING 1) SELECT EXISTS (SELECT 1 FROM both_there), EXISTS (SELECT 1 FROM joined)";
-    pub(in crate::postgres) const REMOVE_USER: &str =
-        "DELETE FROM auth_user_groups WHERE user_id = $1 AND group_id = $2";
+    /// The table refers to the other at the transaction's end only, so the order is of no matter.
+    pub(in crate::postgres) const DELETE: &str = "WITH permissions AS (DELETE FROM auth_group_permissions \
+        WHERE group_id = $1) DELETE FROM auth_group WHERE id = $1";
 }
 
 /// `auth_permission` and its two tables of holders (A03, A04).
@@ -229,37 +142,6 @@ pub(super) mod permission {
         label!(),
         " FROM auth_permission p JOIN django_content_type ct ON ct.id = p.content_type_id"
     );
-    pub(in crate::postgres) const OF_USER: &str = concat!(
-        "SELECT ",
-        label!(),
-        " FROM auth_user_user_permissions up JOIN auth_permission p ON p.id = up.permission_id \
-          JOIN django_content_type ct ON ct.id = p.content_type_id WHERE up.user_id = $1"
-    );
-    pub(in crate::postgres) const OF_GROUPS: &str = concat!(
-        "SELECT ",
-        label!(),
-        " FROM auth_user_groups ug JOIN auth_group_permissions gp ON gp.group_id = ug.group_id \
-          JOIN auth_permission p ON p.id = gp.permission_id \
-          JOIN django_content_type ct ON ct.id = p.content_type_id WHERE ug.user_id = $1"
-    );
-    pub(in crate::postgres) const EFFECTIVE: &str = concat!(
-        "SELECT ",
-        label!(),
-        ", FALSE FROM auth_user_user_permissions up JOIN auth_permission p ON p.id = up.permission_id \
-          JOIN django_content_type ct ON ct.id = p.content_type_id WHERE up.user_id = $1 UNION ALL SELECT ",
-        label!(),
-        ", TRUE FROM auth_user_groups ug JOIN auth_group_permissions gp ON gp.group_id = ug.group_id \
-          JOIN auth_permission p ON p.id = gp.permission_id \
-          JOIN django_content_type ct ON ct.id = p.content_type_id WHERE ug.user_id = $1"
-    );
-    pub(in crate::postgres) const GRANT_USER: &str = concat!(
-        "WITH named AS (",
-        named!(),
-        "), holder AS (SELECT id FROM auth_user WHERE id = $3), given AS (INSERT INTO auth_user_user_permissions \
-          (user_id, permission_id) SELECT holder.id, named.id FROM holder, named \
-          ON CONFLICT (user_id, permission_id) DO NOTHING RETURNING 1) \
-          SELECT EXISTS (SELECT 1 FROM named) AND EXISTS (SELECT 1 FROM holder), EXISTS (SELECT 1 FROM given)"
-    );
     pub(in crate::postgres) const GRANT_GROUP: &str = concat!(
         "WITH named AS (",
         named!(),
@@ -268,21 +150,8 @@ pub(super) mod permission {
           ON CONFLICT (group_id, permission_id) DO NOTHING RETURNING 1) \
           SELECT EXISTS (SELECT 1 FROM named) AND EXISTS (SELECT 1 FROM holder), EXISTS (SELECT 1 FROM given)"
     );
-    pub(in crate::postgres) const REVOKE_USER: &str =
-        concat!("DELETE FROM auth_user_user_permissions WHERE user_id = $3 AND permission_id IN (", named!(), ")");
     pub(in crate::postgres) const REVOKE_GROUP: &str =
         concat!("DELETE FROM auth_group_permissions WHERE group_id = $3 AND permission_id IN (", named!(), ")");
-    pub(in crate::postgres) const USERS_WITH: &str = concat!(
-        "SELECT ",
-        user!("u"),
-        " FROM auth_user u WHERE ($3::boolean IS NULL OR u.is_active = $3) AND (($4 AND u.is_superuser) OR EXISTS \
-          (SELECT 1 FROM auth_user_user_permissions up WHERE up.user_id = u.id AND up.permission_id IN (",
-        named!(),
-        ")) OR EXISTS (SELECT 1 FROM auth_user_groups ug JOIN auth_group_permissions gp ON gp.group_id = ug.group_id \
-          WHERE ug.user_id = u.id AND gp.permission_id IN (",
-        named!(),
-        "))) ORDER BY u.id"
-    );
     pub(in crate::postgres) const CREATE: &str = "INSERT INTO auth_permission (content_type_id, codename, name) \
         VALUES ($1, $2, $3) ON CONFLICT (content_type_id, codename) DO NOTHING";
     pub(in crate::postgres) const CREATE_FOR: &str = "INSERT INTO auth_permission (content_type_id, codename, name) \

@@ -10,11 +10,11 @@ use super::rows::{self, Moment, Place};
 use super::sql::{self, migration};
 use super::{content_types, permissions, session_index};
 use crate::error::Table;
-use crate::migrations::{ACTIONS, App, CONTENT_TYPES, Found, MIGRATIONS, MigrationStep, PERMISSIONS, Status};
+use crate::migrations::{ACTIONS, App, CONTENT_TYPES, Found, MIGRATIONS, MigrationStep, PERMISSIONS, Status, Swap};
 
 /// Fails if a Django that is not known has migrated the database.
-pub(super) fn refuse_what_is_unknown(c: &Connection) -> Result<(), Fault> {
-    let found = look(c)?;
+pub(super) fn refuse_what_is_unknown(c: &Connection, users: Swap) -> Result<(), Fault> {
+    let found = look(c, users)?;
     for table in App::ALL.iter().flat_map(|app| app.tables()).filter(|table| found.tables.contains(**table)) {
         // Reads the table's first page: a file that was cut off is found here and not by the first visitor.
         c.prepare(&format!("SELECT 1 FROM \"{table}\" LIMIT 1"))?.exists([])?;
@@ -22,29 +22,29 @@ pub(super) fn refuse_what_is_unknown(c: &Connection) -> Result<(), Fault> {
     Ok(found.refuse_newer()?)
 }
 
-pub(crate) fn status(c: &Connection) -> Result<Status, Fault> {
-    let found = look(c)?;
+pub(crate) fn status(c: &Connection, users: Swap) -> Result<Status, Fault> {
+    let found = look(c, users)?;
     let plan = found.plan()?;
     let migrations: Vec<_> = plan.iter().flat_map(|app| app.migrations()).chain(session_index::pending(c)?).collect();
     let rows = missing_rows(c, &found, &plan)?;
     Ok(if migrations.is_empty() && rows == 0 { Status::Ready } else { Status::Pending { migrations, rows } })
 }
 
-pub(crate) fn migrate(c: &Connection, now: Timestamp) -> Result<Vec<MigrationStep>, Fault> {
-    let found = look(c)?;
+pub(crate) fn migrate(c: &Connection, users: Swap, now: Timestamp) -> Result<Vec<MigrationStep>, Fault> {
+    let found = look(c, users)?;
     let plan = found.plan()?;
     let mut steps = Vec::new();
     if !plan.is_empty() && !found.tables.contains(Table::Migrations.as_str()) {
         c.execute_batch(MIGRATIONS_TABLE)?;
     }
     for app in &plan {
-        c.execute_batch(tables(*app))?;
+        c.execute_batch(&users.statements(tables(*app)))?;
     }
     for applied in MIGRATIONS.into_iter().filter(|m| plan.iter().any(|app| app.label() == m.app)) {
         rows::execute(c, migration::CREATE, (applied.app, applied.name, Moment::from(now)))?;
         steps.push(MigrationStep::Applied(applied));
     }
-    let found = look(c)?;
+    let found = look(c, users)?;
     for model in CONTENT_TYPES.into_iter().filter(|m| found.has_model(*m)) {
         if content_types::create(c, model.app.label(), model.name)? {
             steps.push(MigrationStep::ContentType { app_label: model.app.label(), model: model.name });
@@ -78,7 +78,7 @@ const fn tables(app: App) -> &'static str {
     }
 }
 
-fn look(c: &Connection) -> Result<Found, Fault> {
+fn look(c: &Connection, users: Swap) -> Result<Found, Fault> {
     let tables: HashSet<String> = rows::all(c, sql::TABLES, [], |row| Ok(row.get(0)?))?.into_iter().collect();
     let place = Place { table: Table::Migrations, key: 0 };
     let applied = if tables.contains(Table::Migrations.as_str()) {
@@ -86,13 +86,13 @@ fn look(c: &Connection) -> Result<Found, Fault> {
     } else {
         Vec::new()
     };
-    Ok(Found { tables, applied })
+    Ok(Found { tables, applied, users })
 }
 
 fn missing_rows(c: &Connection, found: &Found, plan: &[App]) -> Result<u64, Fault> {
     let mut missing = 0;
     for model in CONTENT_TYPES {
-        if plan.contains(&model.app) {
+        if plan.contains(&model.app) && (found.users == Swap::Stock || model.table != "auth_user") {
             missing += 1 + ACTIONS.len() as u64;
         } else if found.has_model(model) {
             let stored = match found.tables.contains(Table::ContentType.as_str()) {

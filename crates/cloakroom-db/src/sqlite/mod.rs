@@ -12,6 +12,7 @@ mod readers;
 mod rows;
 mod shm;
 mod sql;
+mod user_sql;
 mod watch;
 mod writer;
 
@@ -29,16 +30,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cloakroom_core::near::{Line, Stamp, Touched};
+use cloakroom_core::user_model::UserTable;
 use rusqlite::Connection;
 
 use self::fault::Fault;
 use self::history::History;
 use self::open::Home;
 use self::readers::Readers;
+use self::user_sql::UserSql;
 use self::watch::Words;
 use self::writer::Writer;
 use crate::error::DbError;
+use crate::migrations::Swap;
 use crate::options::{Durability, Options};
+use crate::user_table::{self, Layout, Users};
+
+/// The users' table, once it is known.
+pub(crate) type Known = user_table::Known<UserSql>;
 
 /// An open SQLite file.
 pub(crate) struct Sqlite {
@@ -49,12 +57,15 @@ pub(crate) struct Sqlite {
     home: Arc<Home>,
     busy_timeout: Duration,
     round_trips: AtomicU64,
+    users: Users<UserSql>,
 }
 
 impl Sqlite {
     pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, DbError> {
         let opened = open::open(path, options)?;
         let (home, history) = (Arc::new(opened.home), Arc::new(History::new(opened.watch)));
+        let table = Users::new(options.user_table.clone(), UserSql::new);
+        learn(&opened.writer, &table).map_err(|fault| fault.into_error(home.path(), Duration::ZERO))?;
         Ok(Self {
             readers: Readers::new(opened.readers),
             writer: Writer::start(opened.writer, Arc::clone(&home), Arc::clone(&history), options.busy_timeout)?,
@@ -62,7 +73,27 @@ impl Sqlite {
             home,
             busy_timeout: options.busy_timeout,
             round_trips: AtomicU64::new(0),
+            users: table,
         })
+    }
+
+    /// The users' table.
+    pub(crate) fn users(&self) -> Result<&Arc<Known>, DbError> {
+        self.users.get()
+    }
+
+    /// Looks for the users' table, if it was not there yet.
+    pub(crate) async fn look_for_users(&self) -> Result<(), DbError> {
+        self.read(|c| learn(c, &self.users)).await
+    }
+
+    /// Whether the users are in Django's own table.
+    pub(crate) fn swap(&self) -> Swap {
+        Swap::of(self.declared_users())
+    }
+
+    pub(crate) const fn declared_users(&self) -> &UserTable {
+        self.users.declared()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -183,6 +214,16 @@ impl Sqlite {
             }
         }
     }
+}
+
+fn learn(c: &Connection, table: &Users<UserSql>) -> Result<(), Fault> {
+    if !table.is_known() {
+        let found = users::find(c, table.declared())?;
+        if !found.columns.is_empty() {
+            table.know(Layout::resolve(table.declared().clone(), found)?, UserSql::new);
+        }
+    }
+    Ok(())
 }
 
 const BUSY_PAUSE: Duration = Duration::from_millis(10);

@@ -15,6 +15,7 @@ use super::mounts::network_file_system;
 use super::watch::Watch;
 use super::{migrations, sql};
 use crate::error::DbError;
+use crate::migrations::Swap;
 use crate::options::{IfMissing, Options};
 
 pub(super) struct Opened {
@@ -144,7 +145,7 @@ fn connect(path: &Path, options: &Options) -> Result<(Connection, Vec<Connection
         let source = "the file is read-only".into();
         return Err(DbError::NotWritable { path: path.to_owned(), source }.into());
     }
-    migrations::refuse_what_is_unknown(&writer)?;
+    migrations::refuse_what_is_unknown(&writer, Swap::of(&options.user_table))?;
     let mode: String = writer.query_row(sql::WAL_MODE, [], |row| row.get(0))?;
     if mode != "wal" {
         let source = format!("SQLite keeps the journal mode {mode}: the file system cannot do WAL").into();

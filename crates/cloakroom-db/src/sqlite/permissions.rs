@@ -4,10 +4,10 @@ use cloakroom_core::keys::UserId;
 use cloakroom_core::models::User;
 use rusqlite::{Connection, Row};
 
-use super::content_types;
 use super::fault::Fault;
-use super::rows::{self, Id, Place};
-use super::sql::{group, permission, user};
+use super::rows::{self, Place};
+use super::sql::{group, permission};
+use super::{Known, content_types};
 use crate::error::Table;
 use crate::permissions::{Effective, Granted, Holder, Permission, Superusers, WithPerm};
 
@@ -27,42 +27,56 @@ pub(crate) fn all_labels(c: &Connection) -> Result<Vec<String>, Fault> {
     rows::all(c, permission::ALL_LABELS, [], label)
 }
 
-pub(crate) fn of_user(c: &Connection, user: &UserId) -> Result<Vec<String>, Fault> {
-    rows::all(c, permission::OF_USER, (Id(user),), label)
+pub(crate) fn of_user(c: &Connection, users: &Known, user: &UserId) -> Result<Vec<String>, Fault> {
+    rows::all(c, &users.sql.permissions_of_user, (users.id(user),), label)
 }
 
-pub(crate) fn of_user_groups(c: &Connection, user: &UserId) -> Result<Vec<String>, Fault> {
-    rows::all(c, permission::OF_GROUPS, (Id(user),), label)
+pub(crate) fn of_user_groups(c: &Connection, users: &Known, user: &UserId) -> Result<Vec<String>, Fault> {
+    rows::all(c, &users.sql.permissions_of_groups, (users.id(user),), label)
 }
 
-pub(crate) fn effective(c: &Connection, user: &UserId) -> Result<Effective, Fault> {
+pub(crate) fn effective(c: &Connection, users: &Known, user: &UserId) -> Result<Effective, Fault> {
     let mut found = Effective::default();
-    for (label, by_group) in
-        rows::all(c, permission::EFFECTIVE, (Id(user),), |row| Ok((label(row)?, row.get::<_, bool>(1)?)))?
-    {
+    for (label, by_group) in rows::all(c, &users.sql.permissions_effective, (users.id(user),), |row| {
+        Ok((label(row)?, row.get::<_, bool>(1)?))
+    })? {
         if by_group { found.of_groups.push(label) } else { found.of_user.push(label) }
     }
     Ok(found)
 }
 
-pub(crate) fn grant(c: &Connection, holder: &Holder, app_label: &str, codename: &str) -> Result<Granted, Fault> {
+pub(crate) fn grant(
+    c: &Connection,
+    users: &Known,
+    holder: &Holder,
+    app_label: &str,
+    codename: &str,
+) -> Result<Granted, Fault> {
     let known = match holder {
-        Holder::User(id) => rows::any(c, user::EXISTS, (Id(id),))?,
+        Holder::User(_) if !users.layout.has_permissions => false,
+        Holder::User(id) => rows::any(c, &users.sql.exists, (users.id(id),))?,
         Holder::Group(id) => rows::any(c, group::EXISTS, (id,))?,
     };
     if !known || !rows::any(c, permission::EXISTS, (app_label, codename))? {
         return Ok(Granted::Unknown);
     }
     let granted = match holder {
-        Holder::User(id) => rows::execute(c, permission::GRANT_USER, (app_label, codename, Id(id)))?,
+        Holder::User(id) => rows::execute(c, &users.sql.grant, (app_label, codename, users.id(id)))?,
         Holder::Group(id) => rows::execute(c, permission::GRANT_GROUP, (app_label, codename, id))?,
     };
     Ok(if granted > 0 { Granted::Yes } else { Granted::Already })
 }
 
-pub(crate) fn revoke(c: &Connection, holder: &Holder, app_label: &str, codename: &str) -> Result<bool, Fault> {
+pub(crate) fn revoke(
+    c: &Connection,
+    users: &Known,
+    holder: &Holder,
+    app_label: &str,
+    codename: &str,
+) -> Result<bool, Fault> {
     let revoked = match holder {
-        Holder::User(id) => rows::execute(c, permission::REVOKE_USER, (app_label, codename, Id(id)))?,
+        Holder::User(_) if !users.layout.has_permissions => 0,
+        Holder::User(id) => rows::execute(c, &users.sql.revoke, (app_label, codename, users.id(id)))?,
         Holder::Group(id) => rows::execute(c, permission::REVOKE_GROUP, (app_label, codename, id))?,
     };
     Ok(revoked > 0)
@@ -70,12 +84,13 @@ pub(crate) fn revoke(c: &Connection, holder: &Holder, app_label: &str, codename:
 
 pub(crate) fn users_with_perm(
     c: &Connection,
+    users: &Known,
     app_label: &str,
     codename: &str,
     which: WithPerm,
 ) -> Result<Vec<User>, Fault> {
     let params = (app_label, codename, which.is_active, which.superusers == Superusers::Included);
-    rows::all(c, permission::USERS_WITH, params, |row| rows::user(row, 0))
+    rows::all(c, &users.sql.with_permission, params, |row| rows::user(users, row, 0))
 }
 
 pub(crate) fn ensure(c: &Connection, app_label: &str, model: &str, codename: &str, name: &str) -> Result<i64, Fault> {

@@ -3,14 +3,19 @@
 //! SQLite lets any value into any column. One that Django could not have written is [`DbError::Corrupt`], never a
 //! panic and never a guess.
 
+use std::sync::Arc;
+
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::{EncodedHash, User};
+use cloakroom_core::user_model::{ColumnValue, Extra};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Params, Row, ToSql};
 
+use super::Known;
 use super::fault::Fault;
 use crate::error::{DbError, Table};
+use crate::user_table::{Given, Stored, WIDTH};
 
 /// A row's place in its table, for the error that names it.
 #[derive(Clone, Copy)]
@@ -49,16 +54,41 @@ impl Place {
         text.and_then(parse_time).ok_or_else(|| self.corrupt(row, column))
     }
 
+    /// The value of a column that Django's own table does not have. A number in a column of texts is read as its text.
+    fn further(self, row: &Row<'_>, at: usize, stored: &Stored) -> Result<ColumnValue, Fault> {
+        let corrupt = || self.corrupt(row, "(a further column)");
+        Ok(match (row.get_ref(at)?, stored) {
+            (ValueRef::Null, _) => ColumnValue::Null,
+            (ValueRef::Integer(n), Stored::Bool) => ColumnValue::Bool(n != 0),
+            (ValueRef::Integer(n), Stored::Int) => ColumnValue::Int(n),
+            (ValueRef::Integer(n), Stored::Float) => ColumnValue::Float(n as f64),
+            (ValueRef::Real(n), Stored::Float) => ColumnValue::Float(n),
+            (ValueRef::Text(_), Stored::Time) => ColumnValue::Time(self.time(row, at, "(a further column)")?),
+            (ValueRef::Blob(bytes), Stored::Bytes) => ColumnValue::Bytes(bytes.to_vec()),
+            (ValueRef::Text(_), Stored::UuidHex) => {
+                let text = self.text(row, at, "(a further column)")?;
+                ColumnValue::Text(UserId::parse_uuid(&text).map_or(text, |uuid| uuid.to_string()))
+            }
+            (ValueRef::Text(_), Stored::Text) => ColumnValue::Text(self.text(row, at, "(a further column)")?),
+            (ValueRef::Integer(n), Stored::Text) => ColumnValue::Text(n.to_string()),
+            (ValueRef::Real(n), Stored::Text) => ColumnValue::Text(n.to_string()),
+            _ => return Err(corrupt()),
+        })
+    }
+
     fn flag(self, row: &Row<'_>, at: usize, column: &'static str) -> Result<bool, Fault> {
         Ok(self.int(row, at, column)? != 0)
     }
 }
 
-/// Reads the columns of `sql::user!` that start at `from`.
-pub(super) fn user(row: &Row<'_>, from: usize) -> Result<User, Fault> {
+/// Reads the columns of a user that start at `from`.
+pub(super) fn user(users: &Known, row: &Row<'_>, from: usize) -> Result<User, Fault> {
     let place = Place { table: Table::AuthUser, key: from };
     let id = match row.get_ref(from)? {
         ValueRef::Integer(id) => UserId::Int(id),
+        ValueRef::Text(_) if users.layout.key == Stored::UuidHex => {
+            UserId::parse_uuid(&place.text(row, from, "id")?).ok_or_else(|| place.corrupt(row, "id"))?
+        }
         ValueRef::Text(_) => UserId::Text(place.text(row, from, "id")?.into()),
         _ => return Err(place.corrupt(row, "id")),
     };
@@ -74,6 +104,11 @@ pub(super) fn user(row: &Row<'_>, from: usize) -> Result<User, Fault> {
     user.email = place.text(row, from + 7, "email")?;
     user.is_staff = place.flag(row, from + 8, "is_staff")?;
     user.is_active = place.flag(row, from + 9, "is_active")?;
+    if !users.layout.extra_names.is_empty() {
+        let columns = users.layout.extra().zip(from + WIDTH..);
+        let values = columns.map(|(column, at)| place.further(row, at, &column.stored)).collect::<Result<_, _>>()?;
+        user.extra = Extra::new(Arc::clone(&users.layout.extra_names), values);
+    }
     Ok(user)
 }
 
@@ -130,14 +165,46 @@ impl ToSql for Moment {
     }
 }
 
+impl Known {
+    /// A user's key as a parameter.
+    pub(super) fn id<'a>(&self, id: &'a UserId) -> Id<'a> {
+        Id { id, stored: if self.layout.key == Stored::UuidHex { KeyAs::Digits } else { KeyAs::Itself } }
+    }
+}
+
 /// A user's key as a parameter.
-pub(super) struct Id<'a>(pub(super) &'a UserId);
+pub(super) struct Id<'a> {
+    id: &'a UserId,
+    stored: KeyAs,
+}
+
+#[derive(Clone, Copy)]
+enum KeyAs {
+    Itself,
+    Digits,
+}
 
 impl ToSql for Id<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self.0.as_int() {
-            Some(id) => ToSqlOutput::Owned(Value::Integer(id)),
-            None => ToSqlOutput::Owned(Value::Text(self.0.to_string())),
+        Ok(match (self.id.as_int(), self.stored) {
+            (Some(id), _) => ToSqlOutput::Owned(Value::Integer(id)),
+            (None, KeyAs::Digits) => ToSqlOutput::Owned(self.id.uuid_digits().map_or(Value::Null, Value::Text)),
+            (None, KeyAs::Itself) => ToSqlOutput::Owned(Value::Text(self.id.to_string())),
+        })
+    }
+}
+
+impl ToSql for Given {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match (&self.value, &self.stored) {
+            (ColumnValue::Text(text), Stored::UuidHex) => ToSqlOutput::Owned(Value::Text(text.replace('-', ""))),
+            (ColumnValue::Bool(b), _) => ToSqlOutput::Owned(Value::Integer(i64::from(*b))),
+            (ColumnValue::Int(n), _) => ToSqlOutput::Owned(Value::Integer(*n)),
+            (ColumnValue::Float(n), _) => ToSqlOutput::Owned(Value::Real(*n)),
+            (ColumnValue::Text(text), _) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            (ColumnValue::Bytes(bytes), _) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
+            (ColumnValue::Time(at), _) => ToSqlOutput::Owned(Value::Text(at.to_sqlite_text())),
+            _ => ToSqlOutput::Owned(Value::Null),
         })
     }
 }

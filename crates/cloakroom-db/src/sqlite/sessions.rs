@@ -8,8 +8,9 @@ use cloakroom_core::models::User;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
+use super::Known;
 use super::fault::Fault;
-use super::rows::{self, Id, Moment, Place};
+use super::rows::{self, Moment, Place};
 use super::sql::session as sql;
 use crate::error::{DbError, Table};
 use crate::options::Updated;
@@ -21,15 +22,16 @@ pub(crate) fn find(c: &Connection, key: &SessionKey, now: Timestamp) -> Result<O
 
 pub(crate) fn find_with_user(
     c: &Connection,
+    users: &Known,
     key: &SessionKey,
     now: Timestamp,
     guess: &UserId,
 ) -> Result<Option<(SessionRow, Option<User>)>, Fault> {
-    rows::first(c, sql::FIND_WITH_USER, (key.expose(), Moment::from(now), Id(guess)), |row| {
+    rows::first(c, &users.sql.session_with_user, (key.expose(), Moment::from(now), users.id(guess)), |row| {
         let session = read(c, row, key)?;
         let user = match row.get_ref(2)? {
             ValueRef::Null => None,
-            _ => Some(rows::user(row, 2)?),
+            _ => Some(rows::user(users, row, 2)?),
         };
         Ok((session, user))
     })

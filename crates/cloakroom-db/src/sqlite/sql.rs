@@ -2,36 +2,6 @@
 //!
 //! Columns are named, never counted: their order differs between databases that Django made at different times.
 
-/// The columns of `auth_user` in the order in which [`rows::user`](super::rows::user) reads them.
-macro_rules! user {
-    ($table:literal) => {
-        concat!(
-            $table,
-            ".id, ",
-            $table,
-            ".password, ",
-            $table,
-            ".last_login, ",
-            $table,
-            ".is_superuser, ",
-            $table,
-            ".username, ",
-            $table,
-            ".first_name, ",
-            $table,
-            ".last_name, ",
-            $table,
-            ".email, ",
-            $table,
-            ".is_staff, ",
-            $table,
-            ".is_active, ",
-            $table,
-            ".date_joined"
-        )
-    };
-}
-
 /// The label of the permission `p` of the content type `ct` (A80).
 macro_rules! label {
     () => {
@@ -53,11 +23,6 @@ pub(super) const TABLE_EXISTS: &str = "SELECT 1 FROM sqlite_master WHERE type = 
 pub(super) mod session {
     pub(in crate::sqlite) const FIND: &str =
         "SELECT session_data, expire_date FROM django_session WHERE session_key = ?1 AND expire_date > ?2";
-    pub(in crate::sqlite) const FIND_WITH_USER: &str = concat!(
-        "SELECT s.session_data, s.expire_date, ",
-        user!("u"),
-        " FROM django_session s LEFT JOIN auth_user u ON u.id = ?3 WHERE s.session_key = ?1 AND s.expire_date > ?2"
-    );
     pub(in crate::sqlite) const GET: &str =
         "SELECT session_data, expire_date FROM django_session WHERE session_key = ?1";
     pub(in crate::sqlite) const ROWID: &str = "SELECT rowid FROM django_session WHERE session_key = ?1";
@@ -123,60 +88,14 @@ pub(super) mod session_index {
     pub(in crate::sqlite) const EXPIRED: &str = select!("WHERE expire_date < ?1 ORDER BY expire_date LIMIT ?2");
 }
 
-/// `auth_user` (A01).
-pub(super) mod user {
-    pub(in crate::sqlite) const BY_ID: &str = concat!("SELECT ", user!("u"), " FROM auth_user u WHERE u.id = ?1");
-    pub(in crate::sqlite) const BY_USERNAME: &str =
-        concat!("SELECT ", user!("u"), " FROM auth_user u WHERE u.username = ?1");
-    pub(in crate::sqlite) const BY_EMAIL_IEXACT: &str =
-        concat!("SELECT ", user!("u"), r" FROM auth_user u WHERE u.email LIKE ?1 ESCAPE '\' ORDER BY u.id");
-    pub(in crate::sqlite) const LIST: &str = concat!("SELECT ", user!("u"), " FROM auth_user u ORDER BY u.id LIMIT ?1");
-    pub(in crate::sqlite) const LIST_AFTER: &str =
-        concat!("SELECT ", user!("u"), " FROM auth_user u WHERE u.id > ?2 ORDER BY u.id LIMIT ?1");
-    pub(in crate::sqlite) const EXISTS: &str = "SELECT 1 FROM auth_user WHERE id = ?1";
-    pub(in crate::sqlite) const EXISTS_USERNAME: &str = "SELECT 1 FROM auth_user WHERE username = ?1";
-    pub(in crate::sqlite) const EXISTS_USERNAME_IEXACT: &str =
-        r"SELECT 1 FROM auth_user WHERE username LIKE ?1 ESCAPE '\' LIMIT 1";
-    pub(in crate::sqlite) const COUNT: &str = "SELECT COUNT(*) FROM auth_user";
-    pub(in crate::sqlite) const HAS_SUPERUSER: &str = "SELECT EXISTS (SELECT 1 FROM auth_user WHERE is_superuser)";
-    pub(in crate::sqlite) const CREATE: &str = "INSERT INTO auth_user \
-        (password, last_login, is_superuser, username, first_name, last_name, email, is_staff, is_active, date_joined) \
-        VALUES (?1, NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    pub(in crate::sqlite) const SET_PASSWORD: &str = "UPDATE auth_user SET password = ?2 WHERE id = ?1";
-    pub(in crate::sqlite) const SET_PASSWORD_IF: &str =
-        "UPDATE auth_user SET password = ?2 WHERE id = ?1 AND password = ?3";
-    pub(in crate::sqlite) const SET_LAST_LOGIN: &str = "UPDATE auth_user SET last_login = ?2 WHERE id = ?1";
-    pub(in crate::sqlite) const SET_PROFILE: &str = "UPDATE auth_user SET first_name = COALESCE(?2, first_name), \
-        last_name = COALESCE(?3, last_name), email = COALESCE(?4, email) WHERE id = ?1";
-    pub(in crate::sqlite) const SET_USERNAME: &str = "UPDATE auth_user SET username = ?2 WHERE id = ?1";
-    pub(in crate::sqlite) const SET_ACTIVE: &str = "UPDATE auth_user SET is_active = ?2 WHERE id = ?1";
-    pub(in crate::sqlite) const SET_STAFF: &str = "UPDATE auth_user SET is_staff = ?2 WHERE id = ?1";
-    pub(in crate::sqlite) const SET_SUPERUSER: &str = "UPDATE auth_user SET is_superuser = ?2 WHERE id = ?1";
-    pub(in crate::sqlite) const DELETE: &str = "DELETE FROM auth_user WHERE id = ?1";
-
-    /// Tables whose rows go before the user's, and how. Those of apps that are not installed are missing (A09).
-    pub(in crate::sqlite) const DELETE_CHILDREN: [(&str, &str); 4] = [
-        ("auth_user_groups", "DELETE FROM auth_user_groups WHERE user_id = ?1"),
-        ("auth_user_user_permissions", "DELETE FROM auth_user_user_permissions WHERE user_id = ?1"),
-        ("django_admin_log", "DELETE FROM django_admin_log WHERE user_id = ?1"),
-        ("authtoken_token", "DELETE FROM authtoken_token WHERE user_id = ?1"),
-    ];
-}
-
 /// `auth_group` and `auth_user_groups` (A02, A04).
 pub(super) mod group {
     pub(in crate::sqlite) const ALL: &str = "SELECT id, name FROM auth_group ORDER BY name";
     pub(in crate::sqlite) const BY_NAME: &str = "SELECT id, name FROM auth_group WHERE name = ?1";
-    pub(in crate::sqlite) const OF_USER: &str = "SELECT g.id, g.name FROM auth_user_groups ug \
-        JOIN auth_group g ON g.id = ug.group_id WHERE ug.user_id = ?1 ORDER BY g.name";
     pub(in crate::sqlite) const EXISTS: &str = "SELECT 1 FROM auth_group WHERE id = ?1";
     pub(in crate::sqlite) const CREATE: &str = "INSERT INTO auth_group (name) VALUES (?1)";
-    pub(in crate::sqlite) const DELETE_MEMBERS: &str = "DELETE FROM auth_user_groups WHERE group_id = ?1";
     pub(in crate::sqlite) const DELETE_PERMISSIONS: &str = "DELETE FROM auth_group_permissions WHERE group_id = ?1";
     pub(in crate::sqlite) const DELETE: &str = "DELETE FROM auth_group WHERE id = ?1";
-    pub(in crate::sqlite) const ADD_USER: &str =
-        "INSERT OR IGNORE INTO auth_user_groups (user_id, group_id) VALUES (?1, ?2)";
-    pub(in crate::sqlite) const REMOVE_USER: &str = "DELETE FROM auth_user_groups WHERE user_id = ?1 AND group_id = ?2";
 }
 
 /// `auth_permission` and its two tables of holders (A03, A04).
@@ -189,54 +108,14 @@ pub(super) mod permission {
         label!(),
         " FROM auth_permission p JOIN django_content_type ct ON ct.id = p.content_type_id ORDER BY 1"
     );
-    pub(in crate::sqlite) const OF_USER: &str = concat!(
-        "SELECT DISTINCT ",
-        label!(),
-        " FROM auth_user_user_permissions up JOIN auth_permission p ON p.id = up.permission_id \
-          JOIN django_content_type ct ON ct.id = p.content_type_id WHERE up.user_id = ?1 ORDER BY 1"
-    );
-    pub(in crate::sqlite) const OF_GROUPS: &str = concat!(
-        "SELECT DISTINCT ",
-        label!(),
-        " FROM auth_user_groups ug JOIN auth_group_permissions gp ON gp.group_id = ug.group_id \
-          JOIN auth_permission p ON p.id = gp.permission_id \
-          JOIN django_content_type ct ON ct.id = p.content_type_id WHERE ug.user_id = ?1 ORDER BY 1"
-    );
-    pub(in crate::sqlite) const EFFECTIVE: &str = concat!(
-        "SELECT ",
-        label!(),
-        ", 0 FROM auth_user_user_permissions up JOIN auth_permission p ON p.id = up.permission_id \
-          JOIN django_content_type ct ON ct.id = p.content_type_id WHERE up.user_id = ?1 UNION SELECT ",
-        label!(),
-        ", 1 FROM auth_user_groups ug JOIN auth_group_permissions gp ON gp.group_id = ug.group_id \
-          JOIN auth_permission p ON p.id = gp.permission_id \
-          JOIN django_content_type ct ON ct.id = p.content_type_id WHERE ug.user_id = ?1 ORDER BY 1"
-    );
     pub(in crate::sqlite) const EXISTS: &str = "SELECT 1 FROM auth_permission p \
         JOIN django_content_type ct ON ct.id = p.content_type_id WHERE ct.app_label = ?1 AND p.codename = ?2 LIMIT 1";
-    pub(in crate::sqlite) const GRANT_USER: &str = "INSERT OR IGNORE INTO auth_user_user_permissions (user_id, permission_id) \
-        SELECT ?3, p.id FROM auth_permission p JOIN django_content_type ct ON ct.id = p.content_type_id \
-        WHERE ct.app_label = ?1 AND p.codename = ?2";
     pub(in crate::sqlite) const GRANT_GROUP: &str = "INSERT OR IGNORE INTO auth_group_permissions (group_id, permission_id) \
         SELECT ?3, p.id FROM auth_permission p JOIN django_content_type ct ON ct.id = p.content_type_id \
         WHERE ct.app_label = ?1 AND p.codename = ?2";
-    pub(in crate::sqlite) const REVOKE_USER: &str = "DELETE FROM auth_user_user_permissions WHERE user_id = ?3 \
-        AND permission_id IN (SELECT p.id FROM auth_permission p JOIN django_content_type ct \
-        ON ct.id = p.content_type_id WHERE ct.app_label = ?1 AND p.codename = ?2)";
     pub(in crate::sqlite) const REVOKE_GROUP: &str = "DELETE FROM auth_group_permissions WHERE group_id = ?3 \
         AND permission_id IN (SELECT p.id FROM auth_permission p JOIN django_content_type ct \
         ON ct.id = p.content_type_id WHERE ct.app_label = ?1 AND p.codename = ?2)";
-    pub(in crate::sqlite) const USERS_WITH: &str = concat!(
-        "SELECT ",
-        user!("u"),
-        " FROM auth_user u WHERE (?3 IS NULL OR u.is_active = ?3) AND ((?4 AND u.is_superuser) OR EXISTS \
-          (SELECT 1 FROM auth_user_user_permissions up JOIN auth_permission p ON p.id = up.permission_id \
-          JOIN django_content_type ct ON ct.id = p.content_type_id \
-          WHERE up.user_id = u.id AND ct.app_label = ?1 AND p.codename = ?2) OR EXISTS \
-          (SELECT 1 FROM auth_user_groups ug JOIN auth_group_permissions gp ON gp.group_id = ug.group_id \
-          JOIN auth_permission p ON p.id = gp.permission_id JOIN django_content_type ct ON ct.id = p.content_type_id \
-          WHERE ug.user_id = u.id AND ct.app_label = ?1 AND p.codename = ?2)) ORDER BY u.id"
-    );
     pub(in crate::sqlite) const CREATE: &str =
         "INSERT OR IGNORE INTO auth_permission (content_type_id, codename, name) VALUES (?1, ?2, ?3)";
     pub(in crate::sqlite) const ID: &str =

@@ -1,0 +1,103 @@
+//! Every statement about users, as templates: the table may be one of the application's own (A17).
+
+use crate::user_table::{Dialect, user_statements};
+
+pub(super) const DIALECT: Dialect = Dialect::Postgres;
+
+/// The permissions that go by the label `$1.$2`.
+macro_rules! named {
+    () => {
+        "SELECT p.id FROM auth_permission p JOIN django_content_type ct ON ct.id = p.content_type_id \
+          WHERE ct.app_label = $1 AND p.codename = $2"
+    };
+}
+
+macro_rules! of_user {
+    ($and:literal) => {
+        concat!(
+            "SELECT ct.app_label || '.' || p.codename",
+            $and,
+            " FROM {permissions} up JOIN auth_permission p ON p.id = up.permission_id \
+              JOIN django_content_type ct ON ct.id = p.content_type_id WHERE up.{owner} = $1"
+        )
+    };
+}
+
+macro_rules! of_groups {
+    ($and:literal) => {
+        concat!(
+            "SELECT ct.app_label || '.' || p.codename",
+            $and,
+            " FROM {groups} ug JOIN auth_group_permissions gp ON gp.group_id = ug.group_id \
+              JOIN auth_permission p ON p.id = gp.permission_id \
+              JOIN django_content_type ct ON ct.id = p.content_type_id WHERE ug.{owner} = $1"
+        )
+    };
+}
+
+user_statements! {
+    session_with_user = "SELECT s.session_data, s.expire_date, {columns} FROM django_session s \
+        LEFT JOIN {table} u ON u.{id} = $3 WHERE s.session_key = $1 AND s.expire_date > $2";
+    by_id = "SELECT {columns} FROM {table} u WHERE u.{id} = $1";
+    by_username = "SELECT {columns} FROM {table} u WHERE u.{username} = $1";
+    by_email_iexact =
+        "SELECT {columns} FROM {table} u WHERE UPPER(u.{email}::text) = UPPER($1::text) ORDER BY u.{id}";
+    list = "SELECT {columns} FROM {table} u ORDER BY u.{id} LIMIT $1";
+    list_after = "SELECT {columns} FROM {table} u WHERE u.{id} > $2 ORDER BY u.{id} LIMIT $1";
+    exists = "SELECT 1 FROM {table} WHERE {id} = $1";
+    exists_username = "SELECT 1 FROM {table} WHERE {username} = $1";
+    exists_username_iexact = "SELECT 1 FROM {table} WHERE UPPER({username}::text) = UPPER($1::text) LIMIT 1";
+    count = "SELECT COUNT(*) FROM {table}";
+    has_superuser = "SELECT 1 FROM {table} u WHERE {superuser} LIMIT 1";
+    created = " ON CONFLICT ({username}) DO NOTHING RETURNING {columns}";
+    set_password = "UPDATE {table} SET {password} = $2 WHERE {id} = $1";
+    set_password_if = "UPDATE {table} SET {password} = $2 WHERE {id} = $1 AND {password} = $3";
+    set_last_login = "UPDATE {table} SET {last_login} = $2 WHERE {id} = $1";
+    set_username = "UPDATE {table} SET {username} = $2 WHERE {id} = $1";
+    set_active = "UPDATE {table} SET {is_active} = $2 WHERE {id} = $1";
+    set_staff = "UPDATE {table} SET {is_staff} = $2 WHERE {id} = $1";
+    set_superuser = "UPDATE {table} SET {is_superuser} = $2 WHERE {id} = $1";
+    delete = "DELETE FROM {table} WHERE {id} = $1";
+    delete_groups = "DELETE FROM {groups} WHERE {owner} = $1";
+    delete_permissions = "DELETE FROM {permissions} WHERE {owner} = $1";
+    delete_members = "DELETE FROM {groups} WHERE group_id = $1";
+    groups_of = "SELECT g.id, g.name FROM {groups} ug JOIN auth_group g ON g.id = ug.group_id \
+        WHERE ug.{owner} = $1 ORDER BY g.name";
+    join_group = "WITH both_there AS (SELECT u.{id} AS user_id, g.id AS group_id FROM {table} u, auth_group g \
+        WHERE u.{id} = $1 AND g.id = $2), joined AS (INSERT INTO {groups} ({owner}, group_id) \
+        SELECT user_id, group_id FROM both_there ON CONFLICT ({owner}, group_id) DO NOTHING RETURNING 1) \
+        SELECT EXISTS (SELECT 1 FROM both_there), EXISTS (SELECT 1 FROM joined)";
+    leave_group = "DELETE FROM {groups} WHERE {owner} = $1 AND group_id = $2";
+    permissions_of_user = of_user!("");
+    permissions_of_groups = of_groups!("");
+    permissions_effective = concat!(of_user!(", FALSE"), " UNION ALL ", of_groups!(", TRUE"));
+    grant = concat!(
+        "WITH named AS (", named!(), "), holder AS (SELECT {id} AS id FROM {table} WHERE {id} = $3), \
+          given AS (INSERT INTO {permissions} ({owner}, permission_id) SELECT holder.id, named.id FROM holder, named \
+          ON CONFLICT ({owner}, permission_id) DO NOTHING RETURNING 1) \
+          SELECT EXISTS (SELECT 1 FROM named) AND EXISTS (SELECT 1 FROM holder), EXISTS (SELECT 1 FROM given)"
+    );
+    revoke = concat!("DELETE FROM {permissions} WHERE {owner} = $3 AND permission_id IN (", named!(), ")");
+    with_permission = concat!(
+        "SELECT {columns} FROM {table} u WHERE ($3::boolean IS NULL OR {active} = $3) AND (($4 AND {superuser}) OR EXISTS \
+          (SELECT 1 FROM {permissions} up WHERE up.{owner} = u.{id} AND up.permission_id IN (", named!(), ")) OR EXISTS \
+          (SELECT 1 FROM {groups} ug JOIN auth_group_permissions gp ON gp.group_id = ug.group_id \
+          WHERE ug.{owner} = u.{id} AND gp.permission_id IN (", named!(), "))) ORDER BY u.{id}"
+    );
+}
+
+/// Tables of other apps whose rows go before the user's, and how. Those that are not installed are missing (A09).
+pub(super) const DELETE_CHILDREN: [(&str, &str); 2] = [
+    ("django_admin_log", "DELETE FROM django_admin_log WHERE user_id = $1"),
+    ("authtoken_token", "DELETE FROM authtoken_token WHERE user_id = $1"),
+];
+
+/// Name, type, whether NULL is refused, whether there is a default, whether in the primary key, whether unique by itself.
+pub(super) const COLUMNS: &str = "SELECT a.attname::text, pg_catalog.format_type(a.atttypid, NULL), a.attnotnull, \
+    a.atthasdef OR a.attidentity <> '', \
+    EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY (i.indkey)), \
+    EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid \
+    AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum) \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid \
+    WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'f') AND pg_catalog.pg_table_is_visible(c.oid) \
+    AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
