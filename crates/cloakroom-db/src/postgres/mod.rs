@@ -170,10 +170,12 @@ impl Postgres {
 
     async fn ask(&self, repeat: Repeat, statements: &[&str], params: Params<'_>) -> Result<Answer, DbError> {
         let deadline = Deadline::after(self.deadline);
+        let began = Instant::now();
         let mut first = true;
         loop {
             let mut client = self.connection(deadline).await?;
             self.round_trips.fetch_add(1, Ordering::Relaxed);
+            let was_pooled = Client::metrics(&client).created < began;
             let failure = match deadline.within(attempt(&mut client, statements, params)).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(failure)) => failure,
@@ -184,7 +186,9 @@ impl Postgres {
                 }
             };
             self.settle(client, &failure);
-            if !first || !failure.may_be_repeated(repeat) {
+            // A restart leaves as many dead connections as the pool holds; a new one says how things are.
+            let is_new_to_this = first || (was_pooled && failure.is_connection_lost());
+            if !is_new_to_this || !failure.may_be_repeated(repeat) {
                 return Err(failure.name(&self.address, repeat, deadline.waited()));
             }
             first = false;
