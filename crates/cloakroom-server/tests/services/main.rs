@@ -43,7 +43,7 @@ fn every_command_works(database: &OwnDatabase) {
     assert_eq!(database.query("SELECT COUNT(*) FROM django_session"), "1");
     let expired = if database.url().starts_with("postgres") { "2020-01-01+00" } else { "2020-01-01" };
     database.query(&format!("INSERT INTO django_session VALUES ('{:032}', 'e30:x:y', '{expired}')", 7));
-    assert_eq!(succeeds(home.run(&["clearsessions"])), "1 expired sessions deleted.\n");
+    assert_eq!(succeeds(home.run(&["clearsessions"])), "1 expired session deleted.\n");
     server.signal("TERM");
     assert!(server.wait().success());
 

@@ -85,7 +85,7 @@ async fn cached_db_goes_on_without_its_cache() {
             left = alice.post(LOGOUT, &[("csrfmiddlewaretoken", &token)]).await.status;
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
-        assert_eq!(left, StatusCode::FOUND, "{fault:?}");
+        assert_eq!(left, StatusCode::OK, "{fault:?}");
         assert_eq!(status(&mut stolen.clone()).await, StatusCode::FOUND, "{fault:?}");
     }
 }
