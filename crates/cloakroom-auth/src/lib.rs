@@ -28,6 +28,7 @@ mod passwords;
 pub mod permissions;
 mod recovery;
 mod throttle;
+mod tokens;
 
 pub use self::accounts::{Created, NameCase, NewAccount, NotCreated, ProfileUpdate};
 pub use self::auth::{Auth, AuthBuilder, SetupError};
@@ -39,3 +40,4 @@ pub use self::own_sessions::{AtLimit, OwnSession, Room, SessionLimit, WhichSessi
 pub use self::passwords::{Confirmed, PasswordChanged, PasswordSet};
 pub use self::recovery::{ResetLink, ResetOutcome};
 pub use self::throttle::{ThrottleLimits, Throttled};
+pub use self::tokens::TokenCheck;

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::crypto::hex;
 use crate::random::{LOWERCASE_ALPHANUMERIC, Random, random_string};
+use crate::secret::{Secret, ct_eq};
 
 /// The ticket: what the browser's cookie carries and what names a row of `django_session`.
 ///
@@ -53,6 +55,52 @@ impl SessionKey {
 impl fmt::Debug for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionKey(***)")
+    }
+}
+
+/// A token of REST framework's `TokenAuthentication` (D06): whoever shows it is its user, so it never prints.
+#[derive(Clone)]
+pub struct TokenKey(Secret<String>);
+
+impl TokenKey {
+    /// Takes a key that is stored, or one from outside that is to be compared.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Secret::new(text.into()))
+    }
+
+    /// Draws a new key: 20 random bytes as 40 hexadecimal digits.
+    #[must_use]
+    pub fn generate(random: &dyn Random) -> Self {
+        let mut bytes = [0_u8; 20];
+        random.fill(&mut bytes);
+        Self::new(hex(&bytes))
+    }
+
+    /// The key's text, for the store and for the one whose token it is.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    /// Whether `text` is this key, letter for letter, in time that does not tell where they part.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        ct_eq(self.expose().as_bytes(), text.as_bytes())
+    }
+}
+
+impl PartialEq for TokenKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other.expose())
+    }
+}
+
+impl Eq for TokenKey {}
+
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenKey(***)")
     }
 }
 
@@ -138,5 +186,21 @@ impl fmt::Display for UserId {
 impl fmt::Debug for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::OsRandom;
+
+    /// D06, L03.
+    #[test]
+    fn a_token_is_forty_digits_that_do_not_print() {
+        let key = TokenKey::generate(&OsRandom);
+        assert_eq!(key.expose().len(), 40);
+        assert!(key.expose().bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
+        assert!(key.is(key.expose()) && key != TokenKey::generate(&OsRandom));
+        assert_eq!(format!("{key:?}"), "TokenKey(***)");
     }
 }

@@ -232,6 +232,8 @@ pub enum Table {
     AuthGroup,
     /// `auth_permission` (A03).
     AuthPermission,
+    /// `authtoken_token` (A09).
+    AuthToken,
     /// `auth_user` (A01).
     AuthUser,
     /// `django_content_type` (A05).
@@ -251,6 +253,7 @@ impl Table {
         match self {
             Self::AuthGroup => "auth_group",
             Self::AuthPermission => "auth_permission",
+            Self::AuthToken => "authtoken_token",
             Self::AuthUser => "auth_user",
             Self::ContentType => "django_content_type",
             Self::Migrations => "django_migrations",

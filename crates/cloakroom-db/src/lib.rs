@@ -40,6 +40,7 @@ pub mod migrations;
 pub mod permissions;
 pub mod session_index;
 pub mod sessions;
+pub mod tokens;
 pub mod users;
 
 pub use self::database::{Database, Mark};

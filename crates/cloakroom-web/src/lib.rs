@@ -8,6 +8,7 @@
 //! - `Set-Cookie` and `Vary` are written in one place, at the end.
 //! - Policy lives in `cloakroom-auth`, formats in `cloakroom-core`; here is HTTP alone.
 
+pub mod api;
 mod body;
 mod config;
 mod csp;

@@ -19,7 +19,7 @@ use crate::migrations::{ACTIONS, App, CONTENT_TYPES, Found, MIGRATIONS, Migratio
 use crate::network::{Deadline, Repeat};
 
 /// How long making tables may take, the wait for another who does the same included.
-const LIMIT: Duration = Duration::from_secs(1_200);
+pub(super) const LIMIT: Duration = Duration::from_secs(1_200);
 
 /// Fails if a Django that is not known has migrated the database.
 pub(super) async fn refuse_what_is_unknown(db: &MySql) -> Result<(), DbError> {
@@ -136,7 +136,7 @@ fn statements(file: &str) -> impl Iterator<Item = &str> {
     file.lines().filter(|line| !line.is_empty() && !line.starts_with("--"))
 }
 
-async fn look(call: &mut Call<'_>, users: Swap) -> Result<Found, Fault> {
+pub(super) async fn look(call: &mut Call<'_>, users: Swap) -> Result<Found, Fault> {
     let place = Place { table: Table::Migrations, key: None };
     let mut tables = HashSet::new();
     for row in call.rows(sql::TABLES, ().into()).await? {

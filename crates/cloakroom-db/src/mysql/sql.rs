@@ -176,3 +176,12 @@ pub(super) mod migration {
     pub(in crate::mysql) const BEGIN: &str = "CREATE TABLE IF NOT EXISTS cloakroom_migrating (id int PRIMARY KEY)";
     pub(in crate::mysql) const END: &str = "DROP TABLE IF EXISTS cloakroom_migrating";
 }
+
+/// `authtoken_token` (A09).
+pub(super) mod token {
+    pub(in crate::mysql) const FIND: &str = "SELECT `key`, user_id, created FROM authtoken_token WHERE `key` = ?";
+    pub(in crate::mysql) const OF_USER: &str = "SELECT `key`, user_id, created FROM authtoken_token WHERE user_id = ?";
+    pub(in crate::mysql) const CREATE: &str =
+        "INSERT INTO authtoken_token (`key`, user_id, created) VALUES (?, ?, ?)";
+    pub(in crate::mysql) const DELETE_OF_USER: &str = "DELETE FROM authtoken_token WHERE user_id = ?";
+}

@@ -56,9 +56,9 @@ pub(crate) async fn migrate(db: &Postgres, now: Timestamp) -> Result<Vec<Migrati
 }
 
 /// How long the work may take once it is its turn: a slow disk, a database that makes its first tables.
-const WORK: Duration = Duration::from_secs(60);
+pub(super) const WORK: Duration = Duration::from_secs(60);
 
-enum Stop {
+pub(super) enum Stop {
     Refused(DbError),
     Failed(Error),
 }
@@ -122,7 +122,7 @@ const fn ddl(app: App) -> &'static str {
     }
 }
 
-async fn look(client: &Client, users: Swap) -> Result<Found, Error> {
+pub(super) async fn look(client: &Client, users: Swap) -> Result<Found, Error> {
     let rows = client.query(sql::TABLES, &[]).await?;
     let tables: HashSet<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let applied = if tables.contains(Table::Migrations.as_str()) {

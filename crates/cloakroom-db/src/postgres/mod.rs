@@ -17,6 +17,7 @@ pub(crate) mod migrations;
 pub(crate) mod permissions;
 pub(crate) mod session_index;
 pub(crate) mod sessions;
+pub(crate) mod tokens;
 pub(crate) mod users;
 
 use std::pin::pin;

@@ -38,6 +38,11 @@ impl Place {
         }
     }
 
+    /// A user's key.
+    pub(super) fn id(self, row: &Row, at: usize, column: &'static str) -> Result<UserId, DbError> {
+        Ok(self.get::<Key>(row, at, column)?.0)
+    }
+
     pub(super) fn time(self, row: &Row, at: usize, column: &'static str) -> Result<Timestamp, DbError> {
         Ok(self.get::<Moment>(row, at, column)?.0)
     }

@@ -184,3 +184,16 @@ pub(super) mod migration {
     /// Held by whoever migrates, until the transaction's end. The number spells `cloakroo`.
     pub(in crate::postgres) const LOCK: &str = "SELECT pg_advisory_xact_lock(7164223571444789103)";
 }
+
+/// `authtoken_token` (A09).
+pub(super) mod token {
+    pub(in crate::postgres) const FIND: &str =
+        r#"SELECT "key", user_id, created FROM authtoken_token WHERE "key" = $1"#;
+    pub(in crate::postgres) const OF_USER: &str =
+        r#"SELECT "key", user_id, created FROM authtoken_token WHERE user_id = $1"#;
+    pub(in crate::postgres) const CREATE: &str = r#"INSERT INTO authtoken_token ("key", user_id, created)
+        VALUES ($1, $2, $3) ON CONFLICT (user_id) DO NOTHING"#;
+    pub(in crate::postgres) const REPLACE: &str = r#"INSERT INTO authtoken_token ("key", user_id, created)
+        VALUES ($1, $2, $3) ON CONFLICT (user_id) DO UPDATE SET "key" = excluded."key", created = excluded.created"#;
+    pub(in crate::postgres) const DELETE_OF_USER: &str = "DELETE FROM authtoken_token WHERE user_id = $1";
+}

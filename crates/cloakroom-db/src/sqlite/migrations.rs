@@ -78,7 +78,7 @@ const fn tables(app: App) -> &'static str {
     }
 }
 
-fn look(c: &Connection, users: Swap) -> Result<Found, Fault> {
+pub(super) fn look(c: &Connection, users: Swap) -> Result<Found, Fault> {
     let tables: HashSet<String> = rows::all(c, sql::TABLES, [], |row| Ok(row.get(0)?))?.into_iter().collect();
     let place = Place { table: Table::Migrations, key: 0 };
     let applied = if tables.contains(Table::Migrations.as_str()) {

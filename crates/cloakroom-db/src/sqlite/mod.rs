@@ -22,6 +22,7 @@ pub(crate) mod migrations;
 pub(crate) mod permissions;
 pub(crate) mod session_index;
 pub(crate) mod sessions;
+pub(crate) mod tokens;
 pub(crate) mod users;
 
 use std::path::Path;

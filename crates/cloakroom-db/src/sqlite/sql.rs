@@ -138,3 +138,13 @@ pub(super) mod migration {
     pub(in crate::sqlite) const EXISTS: &str = "SELECT 1 FROM django_migrations WHERE app = ?1 AND name = ?2";
     pub(in crate::sqlite) const DELETE: &str = "DELETE FROM django_migrations WHERE app = ?1 AND name = ?2";
 }
+
+/// `authtoken_token` (A09).
+pub(super) mod token {
+    pub(in crate::sqlite) const FIND: &str = r#"SELECT "key", user_id, created FROM authtoken_token WHERE "key" = ?1"#;
+    pub(in crate::sqlite) const OF_USER: &str =
+        r#"SELECT "key", user_id, created FROM authtoken_token WHERE user_id = ?1"#;
+    pub(in crate::sqlite) const CREATE: &str =
+        r#"INSERT INTO authtoken_token ("key", user_id, created) VALUES (?1, ?2, ?3)"#;
+    pub(in crate::sqlite) const DELETE_OF_USER: &str = "DELETE FROM authtoken_token WHERE user_id = ?1";
+}

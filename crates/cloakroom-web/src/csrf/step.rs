@@ -56,8 +56,13 @@ impl TokenCheck {
     ///
     /// The [`Rejection`], logged already.
     pub fn check(self, headers: &HeaderMap) -> Result<(), Rejection> {
+        self.check_form(None, headers)
+    }
+
+    /// As [`check`](Self::check), with the token of a form, if there is one: it counts before the header's.
+    pub(crate) fn check_form(self, field: Option<&str>, headers: &HeaderMap) -> Result<(), Rejection> {
         let policy = &self.ctx.config().csrf.policy;
         let header = policy.header_name().and_then(|name| header_text(headers, name));
-        check_token(policy, &self.stored, None, header.as_deref()).inspect_err(|rejection| log(&self.ctx, rejection))
+        check_token(policy, &self.stored, field, header.as_deref()).inspect_err(|rejection| log(&self.ctx, rejection))
     }
 }

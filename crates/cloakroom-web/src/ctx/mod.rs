@@ -64,6 +64,8 @@ pub(crate) struct State {
     pub(crate) kept_post: Option<Box<KeptPost>>,
     /// The nonce of the answer's policy; `None` until somebody asks for it.
     pub(crate) csp_nonce: Option<Arc<str>>,
+    /// Whether the request's user is an API's caller and not the session's.
+    pub(crate) is_caller: bool,
     /// Who signed in during this request.
     pub(crate) logged_in: Option<Arc<User>>,
     /// The cookies that the answer will set.

@@ -31,6 +31,9 @@ impl Ctx {
 
     /// Notes in the index of sessions that the request's user used theirs (D13).
     pub(crate) fn note_use(&self, session: &LazySession, usage: Usage) {
+        if self.state().is_caller {
+            return;
+        }
         let identity = self.0.identity.try_lock();
         let Some(user) = identity.as_ref().ok().and_then(|identity| identity.as_ref()?.user()) else { return };
         self.sessions().used(session, &user.id, usage, || {

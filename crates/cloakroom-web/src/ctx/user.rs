@@ -55,5 +55,12 @@ impl Ctx {
         let mut permissions = self.0.permissions.lock().await;
         *self.0.identity.lock().await = Some(identity);
         *permissions = None;
+        self.state().is_caller = false;
+    }
+
+    /// Says that an API's caller is there, whoever the session is.
+    pub(crate) async fn set_caller(&self, identity: Identity) {
+        self.set_identity(identity).await;
+        self.state().is_caller = true;
     }
 }

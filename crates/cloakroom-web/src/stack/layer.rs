@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     pub(super) site: Arc<Site>,
     pub(super) headers: AnswerHeaders,
     exempt: HashSet<Box<str>>,
+    exempt_below: Vec<Box<str>>,
     csrf: CsrfDefault,
 }
 
@@ -70,7 +71,7 @@ impl CloakroomLayer {
         let headers = AnswerHeaders::new(&config.security.headers);
         let messages = MessageSigner::new(auth.secret_keys());
         let site = Arc::new(Site { config, sessions, auth, messages, clock, random });
-        Self { shared: Arc::new(Shared { site, headers, exempt: HashSet::new(), csrf: CsrfDefault::Checked }) }
+        Self { shared: Arc::new(Shared { site, headers, exempt: HashSet::new(), exempt_below: Vec::new(), csrf: CsrfDefault::Checked }) }
     }
 
     /// Frees one route from the CSRF check: Django's `csrf_exempt` (M08, C23). `path` is the route as the router knows it,
@@ -88,6 +89,15 @@ impl CloakroomLayer {
         self
     }
 
+    /// Frees every route below a prefix such as `/api`, as the router knows them: for routes that each have an
+    /// [`Api`](crate::api::Api), which checks those that need it (D03). A route below that has none believes cookies without any
+    /// check.
+    pub fn insecure_csrf_exempt_below(mut self, prefix: &str) -> Self {
+        let prefix = format!("{}/", prefix.trim_end_matches('/'));
+        Arc::make_mut(&mut self.shared).exempt_below.push(prefix.into());
+        self
+    }
+
     /// Checks no route but those with [`CsrfProtect`](crate::csrf::CsrfProtect): Django without `CsrfViewMiddleware`.
     pub fn insecure_without_csrf(mut self) -> Self {
         Arc::make_mut(&mut self.shared).csrf = CsrfDefault::Unchecked;
@@ -96,12 +106,16 @@ impl CloakroomLayer {
 }
 
 impl Shared {
+    fn is_exempt(&self, path: &str) -> bool {
+        self.exempt.contains(path) || self.exempt_below.iter().any(|prefix| path.starts_with(&**prefix))
+    }
+
     /// What the CSRF check makes of a request's route.
     fn route(&self, request: &Request<Body>) -> Route {
         match (self.csrf, request.extensions().get::<MatchedPath>()) {
             (CsrfDefault::Unchecked, _) => Route::Unchecked,
             (CsrfDefault::Checked, None) => Route::NotFound,
-            (CsrfDefault::Checked, Some(path)) if self.exempt.contains(path.as_str()) => Route::Exempt,
+            (CsrfDefault::Checked, Some(path)) if self.is_exempt(path.as_str()) => Route::Exempt,
             (CsrfDefault::Checked, Some(_)) => Route::Checked,
         }
     }

@@ -1,0 +1,92 @@
+//! `authtoken_token` on MySQL.
+
+use cloakroom_core::clock::Timestamp;
+use cloakroom_core::keys::{TokenKey, UserId};
+use mysql_async::Row;
+
+use super::MySql;
+use super::fault::Fault;
+use super::migrations::{LIMIT, look};
+use super::rows::{self, Place, moment};
+use super::sql::{self, migration, token};
+use crate::error::{DbError, Table};
+use crate::migrations::Migration;
+use crate::network::{Deadline, Repeat};
+use crate::tokens::{MIGRATIONS, Token, is_to_be_made};
+
+pub(crate) async fn find(db: &MySql, key: &str) -> Result<Option<Token>, DbError> {
+    db.first(token::FIND, (key,), read).await
+}
+
+pub(crate) async fn of_user(db: &MySql, user: &UserId) -> Result<Option<Token>, DbError> {
+    db.first(token::OF_USER, (rows::id(user),), read).await
+}
+
+/// Makes a token unless the user has one.
+pub(crate) async fn create(db: &MySql, user: &UserId, new: &TokenKey, now: Timestamp) -> Result<(), DbError> {
+    let deadline = Deadline::after(db.deadline);
+    match db.try_execute(deadline, token::CREATE, (new.expose(), rows::id(user), moment(now))).await {
+        Ok(_) => Ok(()),
+        Err(fault) if fault.is_duplicate_of("user_id") => Ok(()),
+        Err(fault) => db.name(deadline, Err(fault)),
+    }
+}
+
+pub(crate) async fn replace(db: &MySql, user: &UserId, new: &TokenKey, now: Timestamp) -> Result<(), DbError> {
+    transaction!(db, |call| {
+        call.execute(token::DELETE_OF_USER, (rows::id(user),)).await?;
+        call.execute(token::CREATE, (new.expose(), rows::id(user), moment(now))).await?;
+        Ok(())
+    })
+}
+
+pub(crate) async fn delete_of_user(db: &MySql, user: &UserId) -> Result<bool, DbError> {
+    Ok(db.execute(token::DELETE_OF_USER, (rows::id(user),)).await?.rows > 0)
+}
+
+pub(crate) async fn is_installed(db: &MySql) -> Result<bool, DbError> {
+    let deadline = Deadline::after(db.deadline);
+    let found = async { look(&mut db.pool.call(deadline, Repeat::IfUnsent).await?).await }.await;
+    Ok(db.name(deadline, found)?.tables.contains(Table::AuthToken.as_str()))
+}
+
+/// Makes the table and its rows in `django_migrations`. A run that was interrupted between the two leaves a table that is
+/// used as it is.
+pub(crate) async fn migrate(db: &MySql, now: Timestamp) -> Result<Vec<Migration>, DbError> {
+    let deadline = Deadline::after(LIMIT);
+    let made = migrate_once(db, deadline, now).await;
+    db.name(deadline, made)
+}
+
+async fn migrate_once(db: &MySql, deadline: Deadline, now: Timestamp) -> Result<Vec<Migration>, Fault> {
+    let mut call = db.pool.call(deadline, Repeat::IfUnsent).await?;
+    call.forget_after();
+    call.run(sql::WITHOUT_LIMIT).await?;
+    let locked = call.first(migration::LOCK, ()).await?;
+    if locked.is_none_or(|row| row.get::<Option<i64>, _>(0).flatten() != Some(1)) {
+        return Err(Fault::Db(DbError::Busy { waited: deadline.waited() }));
+    }
+    if !is_to_be_made(&look(&mut call).await?)? {
+        return Ok(Vec::new());
+    }
+    call.run(include_str!("../../migrations/mysql/authtoken.sql")).await?;
+    call.begin().await?;
+    let recorded = record(&mut call, now).await;
+    call.end(recorded).await?;
+    Ok(MIGRATIONS.to_vec())
+}
+
+async fn record(call: &mut super::pool::Call<'_>, now: Timestamp) -> Result<(), Fault> {
+    for applied in MIGRATIONS {
+        call.execute(migration::CREATE, (applied.app, applied.name, moment(now))).await?;
+    }
+    Ok(())
+}
+
+fn read(row: &Row) -> Result<Token, Fault> {
+    // The key is a secret: errors name the user's.
+    let place = Place { table: Table::AuthToken, key: Some(1) };
+    let key = TokenKey::new(place.text(row, 0, "key")?);
+    let user_id = UserId::Int(place.int(row, 1, "user_id")?);
+    Ok(Token { key, user_id, created: place.time(row, 2, "created")? })
+}

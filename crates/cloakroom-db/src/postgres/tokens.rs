@@ -1,0 +1,81 @@
+//! `authtoken_token` on PostgreSQL.
+
+use cloakroom_core::clock::Timestamp;
+use cloakroom_core::keys::{TokenKey, UserId};
+use deadpool_postgres::Client;
+use tokio_postgres::Row;
+
+use super::migrations::{Stop, WORK, look, tables};
+use super::rows::{self, Id, Moment, Place, Sought};
+use super::sql::{self, migration, token};
+use super::{Postgres, fault};
+use crate::error::{DbError, Table};
+use crate::migrations::Migration;
+use crate::network::Deadline;
+use crate::tokens::{MIGRATIONS, Token, is_to_be_made};
+
+pub(crate) async fn find(db: &Postgres, key: &str) -> Result<Option<Token>, DbError> {
+    rows::first(&db.read(token::FIND, &[&Sought(key)]).await?, read)
+}
+
+pub(crate) async fn of_user(db: &Postgres, user: &UserId) -> Result<Option<Token>, DbError> {
+    rows::first(&db.read(token::OF_USER, &[&Id(user)]).await?, read)
+}
+
+/// Makes a token unless the user has one.
+pub(crate) async fn create(db: &Postgres, user: &UserId, new: &TokenKey, now: Timestamp) -> Result<(), DbError> {
+    db.execute(token::CREATE, &[&new.expose(), &Id(user), &Moment(now)]).await.map(drop)
+}
+
+pub(crate) async fn replace(db: &Postgres, user: &UserId, new: &TokenKey, now: Timestamp) -> Result<(), DbError> {
+    db.execute(token::REPLACE, &[&new.expose(), &Id(user), &Moment(now)]).await.map(drop)
+}
+
+pub(crate) async fn delete_of_user(db: &Postgres, user: &UserId) -> Result<bool, DbError> {
+    Ok(db.execute(token::DELETE_OF_USER, &[&Id(user)]).await? > 0)
+}
+
+pub(crate) async fn is_installed(db: &Postgres) -> Result<bool, DbError> {
+    Ok(tables(db).await?.contains(Table::AuthToken.as_str()))
+}
+
+/// Makes the table and its rows in `django_migrations`.
+pub(crate) async fn migrate(db: &Postgres, now: Timestamp) -> Result<Vec<Migration>, DbError> {
+    let deadline = Deadline::after(db.lock_timeout + WORK);
+    let client = db.connection(deadline).await?;
+    let outcome = deadline.within(in_transaction(db, &client, now)).await;
+    let outcome = outcome.and_then(|outcome| match outcome {
+        Ok(made) => Ok(made),
+        Err(Stop::Refused(error)) => Err(error),
+        Err(Stop::Failed(error)) => Err(fault::statement(error, &db.address, deadline.waited())),
+    });
+    if outcome.is_err() {
+        // The transaction ends with its connection.
+        drop(Client::take(client));
+    }
+    outcome
+}
+
+async fn in_transaction(db: &Postgres, client: &Client, now: Timestamp) -> Result<Vec<Migration>, Stop> {
+    client.batch_execute(&sql::begin_migration(db.lock_timeout, WORK)).await?;
+    client.execute(migration::LOCK, &[]).await?;
+    let made = if is_to_be_made(&look(client).await?)? {
+        client.batch_execute(include_str!("../../migrations/postgres/authtoken.sql")).await?;
+        for applied in MIGRATIONS {
+            client.execute(migration::CREATE, &[&applied.app, &applied.name, &Moment(now)]).await?;
+        }
+        MIGRATIONS.to_vec()
+    } else {
+        Vec::new()
+    };
+    client.batch_execute("COMMIT").await?;
+    Ok(made)
+}
+
+/// The key is a secret: errors name the user's.
+const PLACE: Place = Place { table: Table::AuthToken, key: Some(1) };
+
+fn read(row: &Row) -> Result<Token, DbError> {
+    let key = TokenKey::new(PLACE.text(row, 0, "key")?);
+    Ok(Token { key, user_id: PLACE.id(row, 1, "user_id")?, created: PLACE.time(row, 2, "created")? })
+}
