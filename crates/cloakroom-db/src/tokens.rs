@@ -161,7 +161,8 @@ pub async fn migrate(db: &Database, now: Timestamp) -> Result<Vec<MigrationStep>
         let mut made = 0;
         for action in ACTIONS {
             let codename = format!("{action}_{model}");
-            let is_there = |p: &permissions::Permission| p.app_label == APP && p.model == model && p.codename == codename;
+            let is_there =
+                |p: &permissions::Permission| p.app_label == APP && p.model == model && p.codename == codename;
             if !there.iter().any(is_there) {
                 permissions::ensure(db, APP, model, &codename, &format!("Can {action} Token")).await?;
                 made += 1;

@@ -181,7 +181,6 @@ pub(super) mod migration {
 pub(super) mod token {
     pub(in crate::mysql) const FIND: &str = "SELECT `key`, user_id, created FROM authtoken_token WHERE `key` = ?";
     pub(in crate::mysql) const OF_USER: &str = "SELECT `key`, user_id, created FROM authtoken_token WHERE user_id = ?";
-    pub(in crate::mysql) const CREATE: &str =
-        "INSERT INTO authtoken_token (`key`, user_id, created) VALUES (?, ?, ?)";
+    pub(in crate::mysql) const CREATE: &str = "INSERT INTO authtoken_token (`key`, user_id, created) VALUES (?, ?, ?)";
     pub(in crate::mysql) const DELETE_OF_USER: &str = "DELETE FROM authtoken_token WHERE user_id = ?";
 }

@@ -8,10 +8,10 @@ use cloakroom_auth::{Authenticated, Credentials};
 use cloakroom_core::models::User;
 use http::HeaderValue;
 
+use super::BoxFuture;
 use super::authorization::{self, Malformed, Said};
 use super::error::ApiError;
 use super::request::ApiRequest;
-use super::BoxFuture;
 
 /// A way to know who calls: one of REST framework's `authentication_classes` (D02).
 ///

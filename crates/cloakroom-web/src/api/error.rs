@@ -191,7 +191,10 @@ mod tests {
     #[test]
     fn a_failed_store_is_said_in_json() {
         let response = ApiError::from(DbError::Closed).into_response();
-        assert_eq!((response.status().as_u16(), &response.headers()[CONTENT_TYPE]), (503, &"application/json".parse().unwrap()));
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[CONTENT_TYPE]),
+            (503, &"application/json".parse().unwrap())
+        );
         assert_eq!(response.headers()[RETRY_AFTER], "5");
     }
 }

@@ -37,6 +37,14 @@ pub struct Api {
     permissions: Vec<Permission>,
     throttles: Vec<Arc<dyn Throttle>>,
     methods: Option<Methods>,
+    varies: Varies,
+}
+
+/// Whether answers differ by what the client accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Varies {
+    ByAccept,
+    Never,
 }
 
 /// What a route takes, told.
@@ -50,7 +58,13 @@ struct Methods {
 impl Api {
     /// Nobody is asked who they are, and everybody may.
     pub const fn new() -> Self {
-        Self { authentication: Vec::new(), permissions: Vec::new(), throttles: Vec::new(), methods: None }
+        Self {
+            authentication: Vec::new(),
+            permissions: Vec::new(),
+            throttles: Vec::new(),
+            methods: None,
+            varies: Varies::ByAccept,
+        }
     }
 
     /// REST framework's default: sessions, and names with passwords (D01). Everybody may.
@@ -91,6 +105,12 @@ impl Api {
         let allow = all.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
         let allow = HeaderValue::from_str(&allow).expect("methods are tokens, and tokens are header text");
         self.methods = Some(Methods { all, allow, name: name.into() });
+        self
+    }
+
+    /// For routes whose answers are of one form, whatever clients accept: no `Vary: Accept`.
+    pub fn without_vary(mut self) -> Self {
+        self.varies = Varies::Never;
         self
     }
 
@@ -171,10 +191,8 @@ impl Api {
             *response.status_mut() = StatusCode::UNAUTHORIZED;
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
-        let there: Vec<&str> = response.headers().get_all(VARY).iter().filter_map(|v| v.to_str().ok()).collect();
-        let there = (!there.is_empty()).then(|| there.join(", "));
-        if let Ok(vary) = HeaderValue::from_str(&patch_vary(there.as_deref(), &["Accept"])) {
-            response.headers_mut().insert(VARY, vary);
+        if self.varies == Varies::ByAccept {
+            vary_on_accept(response.headers_mut());
         }
         if let Some(methods) = &self.methods {
             response.headers_mut().insert(ALLOW, methods.allow.clone());
@@ -200,6 +218,14 @@ const ORDER: [Method; 8] = [
     Method::OPTIONS,
     Method::TRACE,
 ];
+
+fn vary_on_accept(headers: &mut HeaderMap) {
+    let there: Vec<&str> = headers.get_all(VARY).iter().filter_map(|v| v.to_str().ok()).collect();
+    let there = (!there.is_empty()).then(|| there.join(", "));
+    if let Ok(vary) = HeaderValue::from_str(&patch_vary(there.as_deref(), &["Accept"])) {
+        headers.insert(VARY, vary);
+    }
+}
 
 /// Makes the request's user the one whom the classes know, and nobody else: REST framework sets Django's own `request.user`
 /// too. A session that no class asked for opens nothing.

@@ -51,7 +51,11 @@ pub trait PermissionRule: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Whether the caller may do it to this object; asked by [`Caller::check_object`]. By itself: yes.
-    fn has_object_permission<'a>(&'a self, caller: &'a Caller, object: &'a Object) -> BoxFuture<'a, Result<bool, ApiError>> {
+    fn has_object_permission<'a>(
+        &'a self,
+        caller: &'a Caller,
+        object: &'a Object,
+    ) -> BoxFuture<'a, Result<bool, ApiError>> {
         let _ = (caller, object);
         Box::pin(async { Ok(true) })
     }
@@ -99,12 +103,16 @@ impl Permission {
     pub(super) fn has_permission<'a>(&'a self, caller: &'a Caller) -> BoxFuture<'a, Result<bool, ApiError>> {
         match &self.0 {
             Kind::Rule(rule) => rule.has_permission(caller),
-            Kind::And(both) => Box::pin(async move {
-                Ok(both.0.has_permission(caller).await? && both.1.has_permission(caller).await?)
-            }),
-            Kind::Or(either) => Box::pin(async move {
-                Ok(either.0.has_permission(caller).await? || either.1.has_permission(caller).await?)
-            }),
+            Kind::And(both) => {
+                Box::pin(
+                    async move { Ok(both.0.has_permission(caller).await? && both.1.has_permission(caller).await?) },
+                )
+            }
+            Kind::Or(either) => {
+                Box::pin(
+                    async move { Ok(either.0.has_permission(caller).await? || either.1.has_permission(caller).await?) },
+                )
+            }
             Kind::Not(rule) => Box::pin(async move { Ok(!rule.has_permission(caller).await?) }),
         }
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use cloakroom_auth::{Authenticated, Credentials};
 use http::HeaderName;
 
+use super::BoxFuture;
 use super::authentication::{Authentication, Known};
 use super::error::ApiError;
 use super::request::ApiRequest;
-use super::BoxFuture;
 
 /// Knows callers whom a proxy vouches for, request by request, without a session (D07).
 ///

@@ -16,7 +16,11 @@ use crate::guards::GuardRejection;
 /// How often somebody may call: one of REST framework's `throttle_classes`.
 pub trait Throttle: fmt::Debug + Send + Sync + 'static {
     /// Counts the request. `None` lets it pass.
-    fn charge<'a>(&'a self, caller: &'a Caller, headers: &'a http::HeaderMap) -> BoxFuture<'a, Result<Option<Wait>, ApiError>>;
+    fn charge<'a>(
+        &'a self,
+        caller: &'a Caller,
+        headers: &'a http::HeaderMap,
+    ) -> BoxFuture<'a, Result<Option<Wait>, ApiError>>;
 }
 
 /// When a request that came too early may come again.
@@ -229,7 +233,11 @@ impl RateThrottle {
 }
 
 impl Throttle for RateThrottle {
-    fn charge<'a>(&'a self, caller: &'a Caller, headers: &'a http::HeaderMap) -> BoxFuture<'a, Result<Option<Wait>, ApiError>> {
+    fn charge<'a>(
+        &'a self,
+        caller: &'a Caller,
+        headers: &'a http::HeaderMap,
+    ) -> BoxFuture<'a, Result<Option<Wait>, ApiError>> {
         Box::pin(async move {
             let Some(ident) = self.ident(caller, headers) else { return Ok(None) };
             let now = self.clock.as_ref().map_or_else(|| caller.ctx().now(), |clock| clock.now());
@@ -330,7 +338,10 @@ mod tests {
         let cache = Arc::new(Cache::memory());
         let throttle = RateThrottle::user(Arc::clone(&cache), Rate::parse("9/m").unwrap());
         let at = Timestamp::from_micros(1_500_000);
-        cache.set("key", CacheValue::Plain(Arc::new(Value::List(vec![Value::Int(1)]))), Timeout::Never, at).await.unwrap();
+        cache
+            .set("key", CacheValue::Plain(Arc::new(Value::List(vec![Value::Int(1)]))), Timeout::Never, at)
+            .await
+            .unwrap();
         assert_eq!(throttle.count("key", at).await.unwrap(), None);
         let expected = CacheValue::Plain(Arc::new(Value::List(vec![Value::Float(1.5), Value::Float(1.0)])));
         assert_eq!(cache.get("key", at).await.unwrap(), Some(expected));

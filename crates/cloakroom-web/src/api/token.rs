@@ -5,11 +5,11 @@ use std::sync::Arc;
 use cloakroom_auth::TokenCheck;
 use http::HeaderValue;
 
+use super::BoxFuture;
 use super::authentication::{Authentication, Known};
 use super::authorization::{self, Malformed, Said};
 use super::error::ApiError;
 use super::request::ApiRequest;
-use super::BoxFuture;
 
 /// Knows callers by `Authorization: Token <key>`, a row of `authtoken_token` (D06).
 ///

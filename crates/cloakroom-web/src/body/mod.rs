@@ -3,6 +3,7 @@
 //! Nothing is read before somebody asks: the CSRF check (for a `POST` alone, C29) or the [`FormData`] extractor. What
 //! the check has read is kept for the extractor, and the bytes are put back for whoever wants the body itself.
 
+mod api;
 mod content_type;
 mod extract;
 mod form_data;
@@ -11,6 +12,7 @@ mod multipart;
 mod query_dict;
 mod read;
 
+pub(crate) use self::api::{ApiBody, read_api_body};
 pub use self::extract::FormRejection;
 pub use self::form_data::{FormData, Upload};
 pub use self::json::JsonBody;

@@ -71,7 +71,15 @@ impl CloakroomLayer {
         let headers = AnswerHeaders::new(&config.security.headers);
         let messages = MessageSigner::new(auth.secret_keys());
         let site = Arc::new(Site { config, sessions, auth, messages, clock, random });
-        Self { shared: Arc::new(Shared { site, headers, exempt: HashSet::new(), exempt_below: Vec::new(), csrf: CsrfDefault::Checked }) }
+        Self {
+            shared: Arc::new(Shared {
+                site,
+                headers,
+                exempt: HashSet::new(),
+                exempt_below: Vec::new(),
+                csrf: CsrfDefault::Checked,
+            }),
+        }
     }
 
     /// Frees one route from the CSRF check: Django's `csrf_exempt` (M08, C23). `path` is the route as the router knows it,

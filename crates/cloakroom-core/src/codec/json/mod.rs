@@ -5,9 +5,11 @@
 
 mod decode;
 mod encode;
+mod problem;
 
 pub use decode::{DecodeError, loads, loads_latin1};
 pub use encode::{EncodeError, Style, dumps, dumps_dict, dumps_with, float_repr};
+pub use problem::problem;
 
 /// How deep lists and dictionaries may nest. Python's own bound is 9,998; no session comes near either, and this one
 /// fits the stack of any thread.
