@@ -3,12 +3,14 @@
 //! A site that has no use for tokens has no such table. [`migrate`] makes it as REST framework's own migrations do; where
 //! they have run, theirs is used as it is. Without it each function here fails with [`DbError::NotMigrated`].
 
+use std::sync::Arc;
+
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::{TokenKey, UserId};
 
 use crate::database::{Backend, Database};
 use crate::error::{DbError, Table};
-use crate::migrations::{ACTIONS, Found, Migration, MigrationStep};
+use crate::migrations::{ACTIONS, Found, Migration, MigrationStep, Swap};
 use crate::options::Durability;
 use crate::{content_types, mysql, permissions, postgres, sqlite};
 
@@ -32,7 +34,10 @@ pub struct Token {
 /// Any [`DbError`] of the machinery.
 pub async fn find(db: &Database, key: &str) -> Result<Option<Token>, DbError> {
     let found = match db.backend() {
-        Backend::Sqlite(s) => s.read(|c| sqlite::tokens::find(c, key)).await,
+        Backend::Sqlite(s) => {
+            let users = s.users()?;
+            s.read(|c| sqlite::tokens::find(c, users, key)).await
+        }
         Backend::Postgres(p) => postgres::tokens::find(p, key).await,
         Backend::MySql(m) => mysql::tokens::find(m, key).await,
     };
@@ -46,7 +51,10 @@ pub async fn find(db: &Database, key: &str) -> Result<Option<Token>, DbError> {
 /// Any [`DbError`] of the machinery.
 pub async fn of_user(db: &Database, user: &UserId) -> Result<Option<Token>, DbError> {
     match db.backend() {
-        Backend::Sqlite(s) => s.read(|c| sqlite::tokens::of_user(c, user)).await,
+        Backend::Sqlite(s) => {
+            let users = s.users()?;
+            s.read(|c| sqlite::tokens::of_user(c, users, user)).await
+        }
         Backend::Postgres(p) => postgres::tokens::of_user(p, user).await,
         Backend::MySql(m) => mysql::tokens::of_user(m, user).await,
     }
@@ -69,8 +77,8 @@ pub async fn get_or_create(
     }
     let made = match db.backend() {
         Backend::Sqlite(s) => {
-            let (user, new) = (user.clone(), new.clone());
-            s.write(Durability::Full, move |c| sqlite::tokens::create(c, &user, &new, now)).await
+            let (users, user, new) = (Arc::clone(s.users()?), user.clone(), new.clone());
+            s.write(Durability::Full, move |c| sqlite::tokens::create(c, &users, &user, &new, now)).await
         }
         Backend::Postgres(p) => postgres::tokens::create(p, user, new, now).await,
         Backend::MySql(m) => mysql::tokens::create(m, user, new, now).await,
@@ -91,8 +99,8 @@ pub async fn get_or_create(
 pub async fn replace(db: &Database, user: &UserId, new: &TokenKey, now: Timestamp) -> Result<Option<Token>, DbError> {
     let made = match db.backend() {
         Backend::Sqlite(s) => {
-            let (user, new) = (user.clone(), new.clone());
-            s.write(Durability::Full, move |c| sqlite::tokens::replace(c, &user, &new, now)).await
+            let (users, user, new) = (Arc::clone(s.users()?), user.clone(), new.clone());
+            s.write(Durability::Full, move |c| sqlite::tokens::replace(c, &users, &user, &new, now)).await
         }
         Backend::Postgres(p) => postgres::tokens::replace(p, user, new, now).await,
         Backend::MySql(m) => mysql::tokens::replace(m, user, new, now).await,
@@ -112,8 +120,8 @@ pub async fn replace(db: &Database, user: &UserId, new: &TokenKey, now: Timestam
 pub async fn delete_of_user(db: &Database, user: &UserId) -> Result<bool, DbError> {
     match db.backend() {
         Backend::Sqlite(s) => {
-            let user = user.clone();
-            s.write(Durability::Full, move |c| sqlite::tokens::delete_of_user(c, &user)).await
+            let (users, user) = (Arc::clone(s.users()?), user.clone());
+            s.write(Durability::Full, move |c| sqlite::tokens::delete_of_user(c, &users, &user)).await
         }
         Backend::Postgres(p) => postgres::tokens::delete_of_user(p, user).await,
         Backend::MySql(m) => mysql::tokens::delete_of_user(m, user).await,
@@ -143,7 +151,10 @@ pub async fn is_installed(db: &Database) -> Result<bool, DbError> {
 /// REST framework's own `migrate` makes the table. Nothing was changed then.
 pub async fn migrate(db: &Database, now: Timestamp) -> Result<Vec<MigrationStep>, DbError> {
     let mut steps: Vec<_> = match db.backend() {
-        Backend::Sqlite(s) => s.write(Durability::Full, move |c| sqlite::tokens::migrate(c, now)).await?,
+        Backend::Sqlite(s) => {
+            let users = s.swap();
+            s.write(Durability::Full, move |c| sqlite::tokens::migrate(c, users, now)).await?
+        }
         Backend::Postgres(p) => postgres::tokens::migrate(p, now).await?,
         Backend::MySql(m) => mysql::tokens::migrate(m, now).await?,
     }
@@ -203,8 +214,8 @@ pub(crate) fn is_to_be_made(found: &Found) -> Result<bool, DbError> {
         (false, None) => {
             schema("django_migrations says that authtoken is applied, and there is no table authtoken_token")
         }
-        (false, Some(_)) if !found.tables.contains(Table::AuthUser.as_str()) => {
-            schema("there is no table auth_user that tokens could refer to: let Django's migrate make authtoken_token")
+        (false, Some(_)) if found.users == Swap::Swapped || !found.tables.contains(Table::AuthUser.as_str()) => {
+            schema("tokens refer to auth_user, and the users are elsewhere: let Django's migrate make authtoken_token")
         }
         (false, Some(_)) => Ok(true),
     }

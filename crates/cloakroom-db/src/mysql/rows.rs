@@ -88,11 +88,7 @@ impl Place {
 /// Reads the columns of a user that start at `from`.
 pub(super) fn user(users: &Known, row: &Row, from: usize) -> Result<User, Fault> {
     let place = Place { table: Table::AuthUser, key: Some(from) };
-    let id = match users.layout.key_kind() {
-        KeyKind::Int => UserId::Int(place.int(row, from, "id")?),
-        KeyKind::Uuid => UserId::parse_uuid(&place.text(row, from, "id")?).ok_or_else(|| place.corrupt(row, "id"))?,
-        KeyKind::Text => UserId::Text(place.text(row, from, "id")?.into()),
-    };
+    let id = users.read_id(place, row, from, "id")?;
     let mut user = User::new(id, place.text(row, from + 4, "username")?, place.time(row, from + 10, "date_joined")?);
     user.password = EncodedHash::new(place.text(row, from + 1, "password")?);
     user.last_login = match row.as_ref(from + 2) {
@@ -160,6 +156,17 @@ fn read_moment(value: &Value) -> Option<Timestamp> {
 }
 
 impl Known {
+    /// Reads a user's key.
+    pub(super) fn read_id(&self, place: Place, row: &Row, at: usize, column: &'static str) -> Result<UserId, Fault> {
+        Ok(match self.layout.key_kind() {
+            KeyKind::Int => UserId::Int(place.int(row, at, column)?),
+            KeyKind::Uuid => {
+                UserId::parse_uuid(&place.text(row, at, column)?).ok_or_else(|| place.corrupt(row, column))?
+            }
+            KeyKind::Text => UserId::Text(place.text(row, at, column)?.into()),
+        })
+    }
+
     /// A user's key as a parameter. With a column of numbers MySQL would compare a text by the number that it begins with:
     /// a text is nobody's key there.
     pub(super) fn id(&self, user: &UserId) -> Value {

@@ -4,28 +4,30 @@ use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::{TokenKey, UserId};
 use mysql_async::Row;
 
-use super::MySql;
 use super::fault::Fault;
 use super::migrations::{LIMIT, look};
-use super::rows::{self, Place, moment};
+use super::rows::{Place, moment};
 use super::sql::{self, migration, token};
+use super::{Known, MySql};
 use crate::error::{DbError, Table};
 use crate::migrations::Migration;
 use crate::network::{Deadline, Repeat};
 use crate::tokens::{MIGRATIONS, Token, is_to_be_made};
 
 pub(crate) async fn find(db: &MySql, key: &str) -> Result<Option<Token>, DbError> {
-    db.first(token::FIND, (key,), read).await
+    let users = db.users()?;
+    db.first(token::FIND, (key,), |row| read(users, row)).await
 }
 
 pub(crate) async fn of_user(db: &MySql, user: &UserId) -> Result<Option<Token>, DbError> {
-    db.first(token::OF_USER, (rows::id(user),), read).await
+    let users = db.users()?;
+    db.first(token::OF_USER, (users.id(user),), |row| read(users, row)).await
 }
 
 /// Makes a token unless the user has one.
 pub(crate) async fn create(db: &MySql, user: &UserId, new: &TokenKey, now: Timestamp) -> Result<(), DbError> {
-    let deadline = Deadline::after(db.deadline);
-    match db.try_execute(deadline, token::CREATE, (new.expose(), rows::id(user), moment(now))).await {
+    let (users, deadline) = (db.users()?, Deadline::after(db.deadline));
+    match db.try_execute(deadline, token::CREATE, (new.expose(), users.id(user), moment(now))).await {
         Ok(_) => Ok(()),
         Err(fault) if fault.is_duplicate_of("user_id") => Ok(()),
         Err(fault) => db.name(deadline, Err(fault)),
@@ -33,20 +35,22 @@ pub(crate) async fn create(db: &MySql, user: &UserId, new: &TokenKey, now: Times
 }
 
 pub(crate) async fn replace(db: &MySql, user: &UserId, new: &TokenKey, now: Timestamp) -> Result<(), DbError> {
+    let users = db.users()?;
     transaction!(db, |call| {
-        call.execute(token::DELETE_OF_USER, (rows::id(user),)).await?;
-        call.execute(token::CREATE, (new.expose(), rows::id(user), moment(now))).await?;
+        call.execute(token::DELETE_OF_USER, (users.id(user),)).await?;
+        call.execute(token::CREATE, (new.expose(), users.id(user), moment(now))).await?;
         Ok(())
     })
 }
 
 pub(crate) async fn delete_of_user(db: &MySql, user: &UserId) -> Result<bool, DbError> {
-    Ok(db.execute(token::DELETE_OF_USER, (rows::id(user),)).await?.rows > 0)
+    let users = db.users()?;
+    Ok(db.execute(token::DELETE_OF_USER, (users.id(user),)).await?.rows > 0)
 }
 
 pub(crate) async fn is_installed(db: &MySql) -> Result<bool, DbError> {
     let deadline = Deadline::after(db.deadline);
-    let found = async { look(&mut db.pool.call(deadline, Repeat::IfUnsent).await?).await }.await;
+    let found = async { look(&mut db.pool.call(deadline, Repeat::IfUnsent).await?, db.swap()).await }.await;
     Ok(db.name(deadline, found)?.tables.contains(Table::AuthToken.as_str()))
 }
 
@@ -66,7 +70,7 @@ async fn migrate_once(db: &MySql, deadline: Deadline, now: Timestamp) -> Result<
     if locked.is_none_or(|row| row.get::<Option<i64>, _>(0).flatten() != Some(1)) {
         return Err(Fault::Db(DbError::Busy { waited: deadline.waited() }));
     }
-    if !is_to_be_made(&look(&mut call).await?)? {
+    if !is_to_be_made(&look(&mut call, db.swap()).await?)? {
         return Ok(Vec::new());
     }
     call.run(include_str!("../../migrations/mysql/authtoken.sql")).await?;
@@ -83,10 +87,9 @@ async fn record(call: &mut super::pool::Call<'_>, now: Timestamp) -> Result<(), 
     Ok(())
 }
 
-fn read(row: &Row) -> Result<Token, Fault> {
+fn read(users: &Known, row: &Row) -> Result<Token, Fault> {
     // The key is a secret: errors name the user's.
     let place = Place { table: Table::AuthToken, key: Some(1) };
     let key = TokenKey::new(place.text(row, 0, "key")?);
-    let user_id = UserId::Int(place.int(row, 1, "user_id")?);
-    Ok(Token { key, user_id, created: place.time(row, 2, "created")? })
+    Ok(Token { key, user_id: users.read_id(place, row, 1, "user_id")?, created: place.time(row, 2, "created")? })
 }

@@ -84,14 +84,7 @@ impl Place {
 /// Reads the columns of a user that start at `from`.
 pub(super) fn user(users: &Known, row: &Row<'_>, from: usize) -> Result<User, Fault> {
     let place = Place { table: Table::AuthUser, key: from };
-    let id = match row.get_ref(from)? {
-        ValueRef::Integer(id) => UserId::Int(id),
-        ValueRef::Text(_) if users.layout.key == Stored::UuidHex => {
-            UserId::parse_uuid(&place.text(row, from, "id")?).ok_or_else(|| place.corrupt(row, "id"))?
-        }
-        ValueRef::Text(_) => UserId::Text(place.text(row, from, "id")?.into()),
-        _ => return Err(place.corrupt(row, "id")),
-    };
+    let id = users.read_id(place, row, from, "id")?;
     let mut user = User::new(id, place.text(row, from + 4, "username")?, place.time(row, from + 10, "date_joined")?);
     user.password = EncodedHash::new(place.text(row, from + 1, "password")?);
     user.last_login = match row.get_ref(from + 2)? {
@@ -166,6 +159,24 @@ impl ToSql for Moment {
 }
 
 impl Known {
+    /// Reads a user's key.
+    pub(super) fn read_id(
+        &self,
+        place: Place,
+        row: &Row<'_>,
+        at: usize,
+        column: &'static str,
+    ) -> Result<UserId, Fault> {
+        Ok(match row.get_ref(at)? {
+            ValueRef::Integer(id) => UserId::Int(id),
+            ValueRef::Text(_) if self.layout.key == Stored::UuidHex => {
+                UserId::parse_uuid(&place.text(row, at, column)?).ok_or_else(|| place.corrupt(row, column))?
+            }
+            ValueRef::Text(_) => UserId::Text(place.text(row, at, column)?.into()),
+            _ => return Err(place.corrupt(row, column)),
+        })
+    }
+
     /// A user's key as a parameter.
     pub(super) fn id<'a>(&self, id: &'a UserId) -> Id<'a> {
         Id { id, stored: if self.layout.key == Stored::UuidHex { KeyAs::Digits } else { KeyAs::Itself } }
