@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cloakroom_cache::Cache;
@@ -19,6 +20,7 @@ use crate::error::AuthError;
 use crate::events::{AuthEvent, Listener, Listeners};
 use crate::hashing::Hashing;
 use crate::lane::{Lane, LaneConfig};
+use crate::near::NearUsers;
 use crate::own_sessions::SessionLimit;
 use crate::throttle::{Throttle, ThrottleLimits};
 
@@ -27,6 +29,8 @@ use crate::throttle::{Throttle, ThrottleLimits};
 pub struct Auth(Arc<Inner>);
 
 struct Inner {
+    /// No other service of this process has it.
+    id: u64,
     db: Database,
     keys: SecretKeys,
     hashing: Hashing,
@@ -39,7 +43,11 @@ struct Inner {
     session_limit: SessionLimit,
     limit_turn: tokio::sync::Mutex<()>,
     listeners: Listeners,
+    near_users: NearUsers,
 }
+
+/// Numbers services.
+static SERVICES: AtomicU64 = AtomicU64::new(0);
 
 /// How long reset links work, and in which zone their time is written (A90, A91).
 #[derive(Clone, Debug)]
@@ -69,6 +77,7 @@ impl Auth {
             counters: None,
             session_limit: SessionLimit::default(),
             listeners: Listeners::default(),
+            near_bytes: AuthBuilder::DEFAULT_NEAR_BYTES,
         }
     }
 
@@ -152,6 +161,14 @@ impl Auth {
         self.0.limit_turn.lock().await
     }
 
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    pub(crate) fn near_users(&self) -> &NearUsers {
+        &self.0.near_users
+    }
+
     pub(crate) fn hashing(&self) -> &Hashing {
         &self.0.hashing
     }
@@ -192,9 +209,20 @@ pub struct AuthBuilder {
     counters: Option<Arc<Cache>>,
     session_limit: SessionLimit,
     listeners: Listeners,
+    near_bytes: u64,
 }
 
 impl AuthBuilder {
+    /// How many bytes copies of users take at most, by default.
+    pub const DEFAULT_NEAR_BYTES: u64 = 16 << 20;
+
+    /// Sets how many bytes of memory copies of users and their permissions may take (D5); without any, each request asks
+    /// the database.
+    pub const fn with_near_bytes(mut self, bytes: u64) -> Self {
+        self.near_bytes = bytes;
+        self
+    }
+
     /// Sets `PASSWORD_HASHERS`.
     pub fn with_hashers(mut self, hashers: HasherSet) -> Self {
         self.hashers = hashers;
@@ -288,6 +316,8 @@ impl AuthBuilder {
             None => Lane::start(self.lane_config)?,
         };
         Ok(Auth(Arc::new(Inner {
+            id: SERVICES.fetch_add(1, Ordering::Relaxed),
+            near_users: NearUsers::new(self.near_bytes),
             db: self.db,
             keys: self.keys,
             hashing: Hashing { hashers: Arc::new(self.hashers), random: Arc::clone(&self.random), lane },

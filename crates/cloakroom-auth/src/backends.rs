@@ -156,6 +156,15 @@ impl BackendKind {
         }
     }
 
+    /// Which users of the table this back end lets in; `None` for one that finds its users itself.
+    pub(crate) const fn stored_users(&self) -> Option<Inactive> {
+        match self {
+            Self::Model(b) => Some(b.inactive),
+            Self::RemoteUser(b) => Some(b.inactive),
+            Self::Custom(_) => None,
+        }
+    }
+
     /// The user of this key, or why there is none.
     pub(crate) async fn get_user(&self, auth: &Auth, id: &UserId) -> Result<Result<User, Anonymous>, AuthError> {
         let inactive = match self {

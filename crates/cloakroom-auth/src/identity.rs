@@ -64,6 +64,9 @@ impl Auth {
     ///
     /// When a store gives no answer; [`AuthError::BadUserId`] where the session names a user by what can be no key.
     pub async fn get_user(&self, session: &Session) -> Result<Identity, AuthError> {
+        if let Some(identity) = self.remembered(session) {
+            return Ok(identity);
+        }
         let Some(id) = session.get_value(USER_ID_KEY) else {
             return Ok(Identity::Anonymous(session.reason().unwrap_or(Anonymous::NotSignedIn)));
         };
@@ -75,12 +78,25 @@ impl Auth {
             return Ok(Identity::Anonymous(Anonymous::BackendUnknown));
         };
         let UserKey::Id(id) = id else { return Ok(Identity::Anonymous(Anonymous::UserGone)) };
-        let user = match backend.get_user(self, &id).await? {
-            Ok(user) => user,
-            Err(reason) => return Ok(Identity::Anonymous(reason)),
+        let (user, found) = match backend.stored_users() {
+            Some(inactive) => match self.find_user_of(session, &id).await? {
+                Some(found) if inactive.admits(&found.user) => (Arc::clone(&found.user), Some(found)),
+                Some(_) => return Ok(Identity::Anonymous(Anonymous::UserInactive)),
+                None => return Ok(Identity::Anonymous(Anonymous::UserGone)),
+            },
+            None => match backend.get_user(self, &id).await? {
+                Ok(user) => (Arc::new(user), None),
+                Err(reason) => return Ok(Identity::Anonymous(reason)),
+            },
         };
         match self.verify_session_hash(session, &user).await? {
-            Ok(()) => Ok(Identity::User(Arc::new(user), backend.path().into())),
+            Ok(()) => {
+                let identity = Identity::User(user, backend.path().into());
+                if let Some(found) = found {
+                    self.remember(session, &identity, found);
+                }
+                Ok(identity)
+            }
             Err(reason) => {
                 session.flush().await?;
                 self.emit(&AuthEvent::SessionRefused { user_id: Some(id), reason });

@@ -23,6 +23,7 @@ mod identity;
 pub mod lane;
 mod login;
 pub mod mail;
+mod near;
 mod own_sessions;
 mod passwords;
 pub mod permissions;

@@ -37,7 +37,7 @@ pub(crate) enum Stored {
     /// Everything, whatever its rows say.
     Everything,
     /// These, each list sorted.
-    Rows(Effective),
+    Rows(Arc<Effective>),
 }
 
 impl Stored {
@@ -180,16 +180,27 @@ impl Auth {
         let stored = match user {
             Some(user) if !user.is_active => Stored::Nothing,
             Some(user) if user.is_superuser => Stored::Everything,
-            Some(user) => {
-                let mut found = rows::effective(self.db(), &user.id).await?;
-                // A database may order text by a language's rules; the look-up needs the order of bytes.
-                found.of_user.sort_unstable();
-                found.of_groups.sort_unstable();
-                Stored::Rows(found)
-            }
+            Some(user) => Stored::Rows(self.granted(&user.id).await?),
             None => Stored::Nothing,
         };
         Ok(PermissionSet { user: user.cloned(), stored, backends: self.backends_shared() })
+    }
+
+    /// The rows of permissions of a user: a copy that holds, or read now.
+    async fn granted(&self, id: &UserId) -> Result<Arc<Effective>, AuthError> {
+        let near = self.near_users().get(self.db(), id);
+        if let Some(granted) = near.as_ref().and_then(|near| near.granted()) {
+            return Ok(Arc::clone(granted));
+        }
+        let mut found = rows::effective(self.db(), id).await?;
+        // A database may order text by a language's rules; the look-up needs the order of bytes.
+        found.of_user.sort_unstable();
+        found.of_groups.sort_unstable();
+        let found = Arc::new(found);
+        if let Some(near) = near {
+            self.near_users().grant(&near, &found);
+        }
+        Ok(found)
     }
 
     /// The set of somebody who may do nothing of what the table knows: nobody is signed in (A18).

@@ -4,6 +4,8 @@
 //! - [`HostRules::scheme`] trusts a proxy's header if the settings name one.
 //! - The check compares in lower case, the CSRF rules compare the host as sent (G47).
 
+use std::borrow::Cow;
+
 /// How a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
@@ -70,18 +72,35 @@ impl HostRules {
     ///
     /// [`DisallowedHost`]; the answer is 400.
     pub fn host(&self, facts: &HostFacts<'_>, scheme: Scheme) -> Result<Host, DisallowedHost> {
-        let raw = match (self.forwarded_host, facts.x_forwarded_host, facts.host) {
-            (Forwarded::Trust, Some(host), _) | (_, _, Some(host)) => host.to_owned(),
+        self.host_text(facts, scheme).map(|text| Host(text.into_owned()))
+    }
+
+    /// As [`host`](Self::host), without a copy of what the request says.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn host_text<'a>(&self, facts: &HostFacts<'a>, scheme: Scheme) -> Result<Cow<'a, str>, DisallowedHost> {
+        let raw: Cow<'a, str> = match (self.forwarded_host, facts.x_forwarded_host, facts.host) {
+            (Forwarded::Trust, Some(host), _) | (_, _, Some(host)) => host.into(),
             _ => {
                 let port = self.port(facts);
                 let default = if scheme.is_secure() { "443" } else { "80" };
-                if port == default { facts.server_name.to_owned() } else { format!("{}:{port}", facts.server_name) }
+                if port == default { facts.server_name.into() } else { format!("{}:{port}", facts.server_name).into() }
             }
         };
-        let Some((domain, _)) = split_host_port(&raw) else {
-            return Err(DisallowedHost::Malformed { host: raw });
+        let lower = lowercase(&raw);
+        let Some((domain, _)) = split_lower(&lower) else {
+            drop(lower);
+            return Err(DisallowedHost::Malformed { host: raw.into_owned() });
         };
-        if self.allowed.allows(&domain) { Ok(Host(raw)) } else { Err(DisallowedHost::NotAllowed { host: raw, domain }) }
+        if self.allowed.allows(domain) {
+            drop(lower);
+            return Ok(raw);
+        }
+        let domain = domain.to_owned();
+        drop(lower);
+        Err(DisallowedHost::NotAllowed { host: raw.into_owned(), domain })
     }
 }
 
@@ -230,7 +249,17 @@ pub enum DisallowedHost {
 /// ```
 #[must_use]
 pub fn split_host_port(host: &str) -> Option<(String, String)> {
-    let host = host.to_lowercase();
+    let lower = lowercase(host);
+    split_lower(&lower).map(|(domain, port)| (domain.to_owned(), port.to_owned()))
+}
+
+/// Python's `lower()`, without a copy of what is lower.
+fn lowercase(text: &str) -> Cow<'_, str> {
+    let is_lower = text.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase());
+    if is_lower { text.into() } else { text.to_lowercase().into() }
+}
+
+fn split_lower(host: &str) -> Option<(&str, &str)> {
     let end = match host.strip_prefix('[') {
         Some(address) => {
             let close = address.find(']')?;
@@ -254,7 +283,7 @@ pub fn split_host_port(host: &str) -> Option<(String, String)> {
         _ => return None,
     };
     let domain = domain.strip_suffix('.').unwrap_or(domain);
-    (!domain.is_empty()).then(|| (domain.to_owned(), port.to_owned()))
+    (!domain.is_empty()).then_some((domain, port))
 }
 
 /// Whether `host` is `pattern`, or below it if the pattern begins with a dot; an empty pattern matches nothing (C25).

@@ -30,7 +30,13 @@ impl SessionKey {
     /// ```
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        (text.chars().take(8).count() == 8).then(|| Self(text.into()))
+        Self::is_key(text).then(|| Self(text.into()))
+    }
+
+    /// Whether [`parse`](Self::parse) takes it.
+    #[must_use]
+    pub fn is_key(text: &str) -> bool {
+        text.chars().take(8).count() == 8
     }
 
     /// Draws a new key: 32 characters of `a-z0-9`, 165 bits (S01, S11).

@@ -23,8 +23,9 @@ pub struct Line {
     turn: AtomicU64,
     /// The turn in which each subject was last touched, by its hash.
     places: Box<[AtomicU64]>,
-    /// The turn in which all users were last touched.
+    /// The turns in which all users, and anything at all, were last touched.
     users: AtomicU64,
+    everything: AtomicU64,
     /// Sessions that end before this moment may have been cleared away.
     cleared: AtomicI64,
     hasher: RandomState,
@@ -77,6 +78,7 @@ impl Line {
             turn: AtomicU64::new(0),
             places: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
             users: AtomicU64::new(0),
+            everything: AtomicU64::new(0),
             cleared: AtomicI64::new(i64::MIN),
             hasher: RandomState::new(),
         }
@@ -102,11 +104,11 @@ impl Line {
             Touched::SessionsBefore(moment) => drop(self.cleared.fetch_max(moment.as_micros(), Ordering::AcqRel)),
             Touched::User(id) => drop(place(Subject::User(id))),
             Touched::Users => drop(self.users.fetch_max(self.next_turn(), Ordering::AcqRel)),
-            Touched::Everything => self.forget(),
+            Touched::Everything => drop(self.everything.fetch_max(self.next_turn(), Ordering::AcqRel)),
         }
     }
 
-    /// Notes that anything may have changed: no copy of before holds any more.
+    /// Notes that others may have changed anything: no copy of before holds any more.
     pub fn forget(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
@@ -114,8 +116,15 @@ impl Line {
     /// Whether a copy of `subject` made at `then` is, at `now`, what the store has.
     #[must_use]
     pub fn holds(&self, then: Stamp, now: Stamp, subject: Subject<'_>) -> bool {
-        then.epoch == now.epoch
-            && self.place(subject).load(Ordering::Acquire) <= then.turn
+        then.epoch == now.epoch && self.is_untouched(then, subject)
+    }
+
+    /// Whether this process has not changed `subject` since `then`. For what was read for one request: that others change it
+    /// while the request is under way is no different from their changing it a moment later.
+    #[must_use]
+    pub fn is_untouched(&self, then: Stamp, subject: Subject<'_>) -> bool {
+        self.place(subject).load(Ordering::Acquire) <= then.turn
+            && self.everything.load(Ordering::Acquire) <= then.turn
             && (matches!(subject, Subject::Session(_)) || self.users.load(Ordering::Acquire) <= then.turn)
     }
 
@@ -188,7 +197,11 @@ mod tests {
         let then = line.stamp();
         line.touch(&Touched::Everything);
         assert!(!line.holds(then, line.stamp(), Subject::Session(&key(1))));
-        assert!(!line.holds(then, line.stamp(), Subject::User(&UserId::from(1))));
+        assert!(!line.is_untouched(then, Subject::User(&UserId::from(1))));
+        let then = line.stamp();
+        line.forget();
+        assert!(!line.holds(then, line.stamp(), Subject::Session(&key(1))));
+        assert!(line.is_untouched(then, Subject::User(&UserId::from(1))), "others did that");
     }
 
     /// A clock that is set back does not bring back a session whose row was cleared away.

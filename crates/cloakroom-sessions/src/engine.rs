@@ -11,6 +11,7 @@ use cloakroom_core::value::Dict;
 
 use crate::engines::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, MovingEngine, SignedCookiesEngine};
 use crate::error::EngineError;
+use crate::near::Origin;
 
 /// Where sessions are kept. `engine_suite!` states these rules as tests; every engine runs it.
 pub trait Engine: fmt::Debug + Send + Sync + 'static {
@@ -121,6 +122,15 @@ pub struct Record {
     pub version: Option<Version>,
     /// Why the data is empty although the session is there (S33): it does not verify, or cannot be read.
     pub damage: Option<Anonymous>,
+    pub(crate) origin: Origin,
+}
+
+impl Record {
+    /// A record of these parts.
+    #[must_use]
+    pub fn new(data: Arc<Dict>, version: Option<Version>, damage: Option<Anonymous>) -> Self {
+        Self { data, version, damage, origin: Origin::default() }
+    }
 }
 
 /// The data never prints.

@@ -32,6 +32,21 @@ pub enum Vary {
     Unchanged,
 }
 
+/// What is to be done at a request's end.
+enum Settled {
+    /// This; the store is left alone.
+    Done(Finish),
+    /// The session is saved.
+    Save(Save),
+}
+
+/// A session to be saved.
+struct Save {
+    modified: bool,
+    came_by_older_name: bool,
+    vary: Vary,
+}
+
 impl Finish {
     const NOTHING: Self = Self::vary(Vary::Unchanged);
 
@@ -53,6 +68,19 @@ impl Sessions {
             || (self.config().save != SavePolicy::WhenModified && !empty)
     }
 
+    /// As [`finish`](Self::finish), where nothing is to be saved: no future, no question to a store. `None` where something
+    /// is; nothing has been done then.
+    pub fn finish_now(&self, session: &LazySession, status: u16) -> Option<Result<Finish, SessionError>> {
+        if !self.needs_finish(session) {
+            return Some(Ok(Finish::NOTHING));
+        }
+        match self.settle(session, status) {
+            Ok(Settled::Done(finish)) => Some(Ok(finish)),
+            Ok(Settled::Save(_)) => None,
+            Err(e) => Some(Err(e)),
+        }
+    }
+
     /// Ends a request: saves its session if that is due, and tells what goes into the headers of an answer of this
     /// `status` (S61–S66).
     ///
@@ -64,25 +92,11 @@ impl Sessions {
         if !self.needs_finish(session) {
             return Ok(Finish::NOTHING);
         }
-        let config = self.config();
-        let shared = session.shared();
-        let (accessed, modified, empty, rekeyed, came_by_older_name) = {
-            let state = shared.state();
-            (state.accessed, state.modified, state.is_empty(), state.rekeyed, state.came_by_older_name)
+        let Save { modified, came_by_older_name, vary } = match self.settle(session, status)? {
+            Settled::Done(finish) => return Ok(finish),
+            Settled::Save(save) => save,
         };
-        if shared.cookie == RequestCookie::Present && empty {
-            if config.dead_cookie == DeadCookie::Delete || rekeyed {
-                let (set_cookie, older) = (Some(config.cookie.delete()), self.without_older_names(session));
-                return Ok(Finish { vary: Vary::Cookie, set_cookie, older });
-            }
-            return Ok(Finish::vary(Vary::Cookie));
-        }
-        let vary = if accessed { Vary::Cookie } else { Vary::Unchanged };
-        let renews = modified || came_by_older_name || self.is_due(session)?;
-        // Django works out the expiry before it looks at the status, to no effect.
-        if !renews || empty || status >= FIRST_SERVER_ERROR {
-            return Ok(Finish::vary(vary));
-        }
+        let (config, shared) = (self.config(), session.shared());
         let loaded = session.load().await?;
         let max_age = if loaded.get_expire_at_browser_close() {
             None
@@ -115,6 +129,30 @@ impl Sessions {
             cookie = cookie.max_age(age);
         }
         Ok(Finish { vary: Vary::Cookie, set_cookie: Some(cookie), older: self.without_older_names(session) })
+    }
+
+    /// What is to be done for a session that needs finishing.
+    fn settle(&self, session: &LazySession, status: u16) -> Result<Settled, SessionError> {
+        let config = self.config();
+        let shared = session.shared();
+        let (accessed, modified, empty, rekeyed, came_by_older_name) = {
+            let state = shared.state();
+            (state.accessed, state.modified, state.is_empty(), state.rekeyed, state.came_by_older_name)
+        };
+        if shared.cookie == RequestCookie::Present && empty {
+            if config.dead_cookie == DeadCookie::Delete || rekeyed {
+                let (set_cookie, older) = (Some(config.cookie.delete()), self.without_older_names(session));
+                return Ok(Settled::Done(Finish { vary: Vary::Cookie, set_cookie, older }));
+            }
+            return Ok(Settled::Done(Finish::vary(Vary::Cookie)));
+        }
+        let vary = if accessed { Vary::Cookie } else { Vary::Unchanged };
+        let renews = modified || came_by_older_name || self.is_due(session)?;
+        // Django works out the expiry before it looks at the status, to no effect.
+        if !renews || empty || status >= FIRST_SERVER_ERROR {
+            return Ok(Settled::Done(Finish::vary(vary)));
+        }
+        Ok(Settled::Save(Save { modified, came_by_older_name, vary }))
     }
 
     /// Whether an unchanged session is to be saved.

@@ -19,6 +19,7 @@ mod finish;
 mod index;
 mod lazy;
 mod lifetime;
+mod near;
 mod session;
 mod sessions;
 mod shared;
@@ -35,6 +36,7 @@ pub use self::{
     finish::{Finish, Vary},
     index::{Backfilled, SessionIndex, StoredSession, Usage, Visit, Visitor, public_id},
     lazy::LazySession,
+    near::{JoinedUser, Keeping},
     session::{Expiry, Session},
     sessions::{FallbackUse, Sessions},
     text::{CookieCodec, Format, TextCodec},

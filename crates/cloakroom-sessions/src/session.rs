@@ -1,5 +1,6 @@
 //! [`Session`]: the loaded session, with the methods of Django's.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use cloakroom_core::clock::Timestamp;
@@ -7,7 +8,7 @@ use cloakroom_core::expiry::{
     EXPIRY_KEY, ExpiryAge, ExpiryError, ExpirySettings, get_expire_at_browser_close, get_expiry_age,
     get_expiry_timestamp,
 };
-use cloakroom_core::keys::SessionKey;
+use cloakroom_core::keys::{SessionKey, UserId};
 use cloakroom_core::pydatetime::DateTime;
 use cloakroom_core::reason::Anonymous;
 use cloakroom_core::value::{Dict, Text, Value};
@@ -18,6 +19,7 @@ use crate::config::CookieEnd;
 use crate::engine::Created;
 use crate::error::{SessionError, ValueError};
 use crate::lazy::LazySession;
+use crate::near::{JoinedUser, NearSession};
 use crate::shared::Shared;
 use crate::state::State;
 
@@ -269,6 +271,43 @@ impl Session {
     /// Removes the mark; `None` if it was absent.
     pub fn delete_test_cookie(&self) -> Option<Value> {
         self.remove(TEST_COOKIE_NAME)
+    }
+}
+
+/// What is remembered beside the stored session (D5).
+impl Session {
+    /// What [`keep`](Self::keep) was given by an earlier request that found the same stored session, if this one has not
+    /// changed it either.
+    #[must_use]
+    pub fn kept<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.near()?.kept()
+    }
+
+    /// Keeps what was worked out from the stored session for requests that find it unchanged. Only the first value is kept,
+    /// and none if this request changed the session, or nothing of it is kept in memory.
+    pub fn keep<T: Any + Send + Sync>(&self, value: Arc<T>) {
+        if let Some(near) = self.near() {
+            near.keep(value);
+        }
+    }
+
+    /// Remembers who is signed in: when the session is read the next time, this user is read with it.
+    pub fn saw_user(&self, user: &UserId) {
+        if let Some(near) = &self.state().origin.near {
+            near.saw(user);
+        }
+    }
+
+    /// The user who was read together with the session.
+    #[must_use]
+    pub fn joined_user(&self) -> Option<JoinedUser> {
+        self.state().origin.joined.clone()
+    }
+
+    fn near(&self) -> Option<Arc<NearSession>> {
+        let state = self.state();
+        let (near, data) = (state.origin.near.as_ref()?, state.data.as_ref()?);
+        near.is_of(data).then(|| Arc::clone(near))
     }
 }
 

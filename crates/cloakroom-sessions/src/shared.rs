@@ -11,6 +11,7 @@ use cloakroom_core::value::Dict;
 use crate::config::DeadCookie;
 use crate::engine::{AnyEngine, Change, Created, Engine, Loaded, Record, Saved};
 use crate::error::{EngineError, SessionError};
+use crate::near::Origin;
 use crate::sessions::Inner;
 use crate::state::{Load, State};
 
@@ -100,7 +101,7 @@ impl Shared {
         let mut state = self.state();
         match &created {
             Ok(Created::Yes(version)) => {
-                state.saved_as(Record { data, version: version.clone(), damage: None });
+                state.saved_as(Record::new(data, version.clone(), None));
             }
             _ => state.edits.put_back(edits),
         }
@@ -131,6 +132,7 @@ impl Shared {
         state.clear();
         state.key = None;
         state.version = None;
+        state.origin = Origin::default();
         state.rekeyed = true;
         if had_key {
             state.reason = Some(Anonymous::SignedOut);
@@ -271,7 +273,7 @@ impl Shared {
 
     /// Takes in what was loaded, unless the session was cleared while it was being loaded.
     fn take_in(&self, loaded: Loaded) -> Next {
-        let nothing = |reason| Record { data: Arc::default(), version: None, damage: Some(reason) };
+        let nothing = |reason| Record::new(Arc::default(), None, Some(reason));
         let mut state = self.state();
         if state.data.is_some() {
             return Next::Ready;
@@ -383,7 +385,7 @@ impl Shared {
                     self.site.moved(old, &key);
                 }
                 state.key = Some(key);
-                state.saved_as(Record { data, version, damage: None });
+                state.saved_as(Record::new(data, version, None));
                 state.set_modified(true);
                 state.rekeyed = true;
                 Ok(())

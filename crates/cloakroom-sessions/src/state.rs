@@ -8,6 +8,7 @@ use cloakroom_core::value::{Dict, Text, Value};
 
 use crate::edits::Edits;
 use crate::engine::{Base, Record, Version};
+use crate::near::Origin;
 
 /// Everything that changes while a request runs.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of Django's, or as independent of the others")]
@@ -20,6 +21,8 @@ pub(crate) struct State {
     pub(crate) modified: bool,
     pub(crate) edits: Edits,
     pub(crate) version: Option<Version>,
+    /// Where the data comes from.
+    pub(crate) origin: Origin,
     pub(crate) reason: Option<Anonymous>,
     /// Whether what is modified is in the store already, and only the cookie is due.
     pub(crate) stored: bool,
@@ -48,6 +51,7 @@ impl State {
             modified: false,
             edits: Edits::default(),
             version: None,
+            origin: Origin::default(),
             reason,
             stored: false,
             rekeyed: false,
@@ -138,6 +142,7 @@ impl State {
         self.modified_before_load = (modified && !self.modified).then_some(self.modified);
         self.data = Some(record.data);
         self.version = record.version;
+        self.origin = record.origin;
         self.reason = record.damage;
         self.modified |= modified;
     }
@@ -159,6 +164,7 @@ impl State {
             _ => record.data,
         });
         self.version = record.version;
+        self.origin = record.origin;
     }
 
     fn data_mut(&mut self) -> &mut Dict {
@@ -185,7 +191,7 @@ mod tests {
         let mut data = Dict::new();
         data.insert("seed", Value::Int(1));
         state.accessed = true;
-        state.loaded(Record { data: Arc::new(data), version: None, damage: None }, load);
+        state.loaded(Record::new(Arc::new(data), None, None), load);
         state
     }
 
@@ -249,7 +255,7 @@ mod tests {
         state.set("b".into(), Value::Int(2));
         let mut merged = (*data).clone();
         merged.insert("theirs", Value::Int(3));
-        state.saved_as(Record { data: Arc::new(merged), version: None, damage: None });
+        state.saved_as(Record::new(Arc::new(merged), None, None));
         assert!(!state.edits.is_empty());
         let keys: Vec<_> = state.items().keys().map(Text::to_string_lossy).collect();
         assert_eq!(keys, ["seed", "a", "theirs", "b"]);

@@ -71,6 +71,11 @@ impl Format {
         Self { writes: Serializer::Json, older: Older::Until(moment, clock) }
     }
 
+    /// Whether what is read depends on when it is read.
+    const fn depends_on_time(&self) -> bool {
+        matches!(self.older, Older::Until(..))
+    }
+
     fn reads_older(&self) -> bool {
         match &self.older {
             Older::Refused => false,
@@ -91,6 +96,11 @@ impl TextCodec {
     #[must_use]
     pub fn with_format(keys: &SecretKeys, format: Format) -> Self {
         Self(Arc::new(Inner { codec: SessionCodec::new(keys, SESSION_STORE_SALT), format, keys: keys.clone() }))
+    }
+
+    /// Whether a text read once reads the same later on.
+    pub(crate) fn is_lasting(&self) -> bool {
+        !self.0.format.depends_on_time()
     }
 
     pub(crate) fn encode(&self, data: &Dict, now: Timestamp) -> Result<String, EngineError> {

@@ -27,6 +27,12 @@ impl Stored {
         }
     }
 
+    /// Whether the cookie's value would be [`Malformed`](Self::Malformed).
+    #[must_use]
+    pub fn is_malformed(value: Option<&str>) -> bool {
+        value.is_some_and(|text| check_format(text).is_err())
+    }
+
     /// Reads the session's value, which is not checked (C13): garbage matches no token.
     ///
     /// Django fails with a 500 when it has 64 characters and some cannot be unmasked; here it counts as garbage.
@@ -113,9 +119,11 @@ mod tests {
     #[test]
     fn a_malformed_cookie_is_replaced_at_once() {
         for bad in ["", "short", GARBAGE] {
+            assert!(Stored::is_malformed(Some(bad)));
             let state = TokenState::new(&Stored::from_cookie(Some(bad)), &OsRandom);
             assert_eq!(state.to_send().unwrap().expose().len(), 32, "{bad}");
         }
+        assert!(!Stored::is_malformed(None));
         assert!(TokenState::new(&Stored::from_cookie(None), &OsRandom).to_send().is_none());
     }
 

@@ -68,11 +68,11 @@ impl Engine for CacheEngine {
                     // Not by Django either.
                     Unreadable::Corrupt(_) => Loaded::Absent(Anonymous::Unreadable),
                     // It may be somebody's live session at a Django beside, so its key stays.
-                    _ => Loaded::Live(Record {
-                        data: Arc::default(),
-                        version: Some(Version::Cached(stamp)),
-                        damage: Some(Anonymous::Unreadable),
-                    }),
+                    _ => Loaded::Live(Record::new(
+                        Arc::default(),
+                        Some(Version::Cached(stamp)),
+                        Some(Anonymous::Unreadable),
+                    )),
                 }
             }
             // Anything else under a session's key is no session.
@@ -134,7 +134,7 @@ fn cache_key(key: &SessionKey) -> String {
 }
 
 fn record(data: Arc<Dict>, stamp: Stamp) -> Record {
-    Record { data, version: Some(Version::Cached(stamp)), damage: None }
+    Record::new(data, Some(Version::Cached(stamp)), None)
 }
 
 /// What a change is merged onto: nothing where it replaces all, or where there is nothing to be read (S33).

@@ -86,7 +86,7 @@ impl CachedDbEngine {
     async fn cached(&self, key: &SessionKey, now: Timestamp) -> Option<Record> {
         match self.cache.get(&cache_key(key), now).await {
             // The copy is not the row's text, so a save has to look at the row.
-            Ok(Some(CacheValue::Dict(data))) => Some(Record { data, version: None, damage: None }),
+            Ok(Some(CacheValue::Dict(data))) => Some(Record::new(data, None, None)),
             Ok(_) => None,
             Err(e) => {
                 cache_failed(&e, "read");

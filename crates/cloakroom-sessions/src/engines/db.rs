@@ -13,24 +13,45 @@ use crate::engine::{Base, Change, Created, Engine, Loaded, MAX_ATTEMPTS, Record,
 use crate::error::EngineError;
 use crate::examine::{Examined, Life, Stored};
 use crate::lifetime::Lifetime;
+use crate::near::{JoinedUser, Keeping, NearSession, NearSessions, Origin};
 use crate::text::TextCodec;
 
 /// Sessions in the database: the default.
 ///
 /// Text and expiry date are Django's; a save differs in one way: it merges what other requests stored since this one
 /// loaded (D6), where Django writes the whole row (S46).
+///
+/// Sessions that were read are kept in memory, and used again as long as the database is known to have no other
+/// ([`Database::freshness`]).
 #[derive(Clone, Debug)]
 pub struct DbEngine {
     db: Database,
     codec: TextCodec,
     lifetime: Lifetime,
+    near: Arc<NearSessions>,
 }
 
 impl DbEngine {
+    /// How many bytes copies of sessions take at most, by default.
+    pub const DEFAULT_NEAR_BYTES: u64 = 48 << 20;
+
     /// Keeps sessions in `db` for `age_secs` (`SESSION_COOKIE_AGE`) unless they say otherwise.
     #[must_use]
-    pub const fn new(db: Database, codec: TextCodec, age_secs: i64) -> Self {
-        Self { db, codec, lifetime: Lifetime::new(age_secs) }
+    pub fn new(db: Database, codec: TextCodec, age_secs: i64) -> Self {
+        let near = Arc::new(NearSessions::new(Self::DEFAULT_NEAR_BYTES));
+        Self { db, codec, lifetime: Lifetime::new(age_secs), near }
+    }
+
+    /// Sets how many bytes of memory copies of sessions may take; without any, each request asks the database.
+    #[must_use]
+    pub fn with_near_bytes(self, bytes: u64) -> Self {
+        Self { near: Arc::new(NearSessions::new(bytes)), ..self }
+    }
+
+    /// How many bytes of memory copies of sessions take, as far as can be reckoned, and how many they are.
+    #[must_use]
+    pub fn near_use(&self) -> (u64, usize) {
+        (self.near.bytes(), self.near.len())
     }
 
     pub(crate) const fn database(&self) -> &Database {
@@ -62,7 +83,7 @@ impl DbEngine {
 
     fn record(&self, text: String) -> Record {
         let (data, damage) = self.codec.decode(&text);
-        Record { data, version: Some(Version::Text(text.into())), damage }
+        Record::new(data, Some(Version::Text(text.into())), damage)
     }
 
     fn row(&self, data: &Dict, now: Timestamp) -> Result<SessionRow, EngineError> {
@@ -109,10 +130,37 @@ impl Engine for DbEngine {
         if !key.may_be_stored() {
             return Ok(Loaded::Absent(Anonymous::KeyMalformed));
         }
-        Ok(match self.find(key, now).await? {
-            Some((record, _)) => Loaded::Live(record),
-            None => Loaded::Absent(Anonymous::NoSession),
-        })
+        // Before the question: what is changed while it is asked must not be kept as it was.
+        let (read_at, ticket) = (self.db.line().stamp(), self.db.stamp());
+        let near = self.near.get(key);
+        if let (Some(near), Some(at)) = (&near, ticket)
+            && let Some(record) = near.record(&self.db, key, at, now)
+        {
+            return Ok(Loaded::Live(record));
+        }
+        let (row, joined) = match near.as_ref().and_then(|near| near.user()) {
+            Some(guess) => {
+                let keeping = if ticket.is_some() { Keeping::Line } else { Keeping::Request };
+                let joined = |user| JoinedUser { id: guess.clone(), user, read_at: ticket.unwrap_or(read_at), keeping };
+                match sessions::find_with_user(&self.db, key, now, guess).await? {
+                    Some((row, user)) => (Some(row), Some(joined(user.map(Arc::new)))),
+                    None => (None, None),
+                }
+            }
+            None => (sessions::find(&self.db, key, now).await?, None),
+        };
+        let Some(row) = row else {
+            if near.is_some() {
+                self.near.remove(key);
+            }
+            return Ok(Loaded::Absent(Anonymous::NoSession));
+        };
+        let mut record = self.record(row.session_data);
+        let ticket = ticket.filter(|_| self.codec.is_lasting());
+        let near = Arc::new(NearSession::new(&record, row.expire_date, ticket));
+        self.near.put(key, &near);
+        record.origin = Origin { near: Some(near), joined };
+        Ok(Loaded::Live(record))
     }
 
     async fn create(&self, key: &SessionKey, data: &Arc<Dict>, now: Timestamp) -> Result<Created, EngineError> {
@@ -147,7 +195,7 @@ impl Engine for DbEngine {
         for _ in 0..MAX_ATTEMPTS {
             let stored = match swapped {
                 Swapped::Yes => {
-                    return Ok(Saved::Yes(Record { data, version: Some(Version::Text(text)), damage: None }));
+                    return Ok(Saved::Yes(Record::new(data, Some(Version::Text(text)), None)));
                 }
                 Swapped::Changed(stored) => stored.session_data,
                 _ => return Ok(Saved::Gone),

@@ -117,7 +117,7 @@ impl Engine for FileEngine {
             let (key, new) = (key.clone(), Arc::clone(&text));
             match self.blocking(move |folder| folder.replace(&key, &expected, &new, now)).await? {
                 Replaced::Yes => {
-                    return Ok(Saved::Yes(Record { data, version: Some(Version::Text(text)), damage: None }));
+                    return Ok(Saved::Yes(Record::new(data, Some(Version::Text(text)), None)));
                 }
                 Replaced::Gone => return Ok(Saved::Gone),
                 Replaced::Differs(stored) => {
@@ -203,17 +203,13 @@ impl Folder {
         let text: Arc<str> = text.into();
         // The placeholder of a session that is just being made (S55).
         if text.is_empty() {
-            return Ok(Some(Stored::Live(Record {
-                data: Arc::default(),
-                version: Some(Version::Text(text)),
-                damage: None,
-            })));
+            return Ok(Some(Stored::Live(Record::new(Arc::default(), Some(Version::Text(text)), None))));
         }
         let (data, damage) = self.codec.decode(&text);
         if self.age_left(&data, changed, now)? <= 0.0 {
             return Ok(Some(Stored::Expired));
         }
-        Ok(Some(Stored::Live(Record { data, version: Some(Version::Text(text)), damage })))
+        Ok(Some(Stored::Live(Record::new(data, Some(Version::Text(text)), damage))))
     }
 
     /// Seconds until the session expires: by its own expiry if that says something, else by the file's time (S56).

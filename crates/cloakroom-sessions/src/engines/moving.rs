@@ -134,12 +134,12 @@ impl MovingEngine {
             // The answer may not arrive, and others are under way: the old session ends when the new cookie came back.
             let mut data = (*data).clone();
             data.insert(MOVED_FROM, Value::List(vec![key.expose().into(), Value::Int(now.as_secs())]));
-            let record = Record { data: Arc::new(data), version: None, damage: None };
+            let record = Record::new(Arc::new(data), None, None);
             return Ok(Loaded::Moved(record, key.clone()));
         }
         let target = self.target(key);
         let record = match self.target_engine().do_create(&target, &data, now).await? {
-            Created::Yes(version) => Record { data, version, damage: None },
+            Created::Yes(version) => Record::new(data, version, None),
             // Another request was faster, or the session has ended.
             Created::Taken => match self.target_engine().do_load(&target, now).await? {
                 Loaded::Live(record) if !is_end(&record.data) => record,

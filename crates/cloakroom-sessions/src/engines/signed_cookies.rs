@@ -68,6 +68,6 @@ impl Engine for SignedCookiesEngine {
     }
 }
 
-const fn record(data: Arc<Dict>) -> Record {
-    Record { data, version: None, damage: None }
+fn record(data: Arc<Dict>) -> Record {
+    Record::new(data, None, None)
 }

@@ -75,6 +75,10 @@ pub(super) fn stored_in_cookie(ctx: &Ctx) -> Stored {
     Stored::from_cookie(ctx.cookie(&ctx.config().csrf.cookie.name).as_deref())
 }
 
+fn has_malformed_cookie(ctx: &Ctx) -> bool {
+    Stored::is_malformed(ctx.cookie(&ctx.config().csrf.cookie.name).as_deref())
+}
+
 fn from_cookie(ctx: &Ctx) -> TokenState {
     TokenState::new(&stored_in_cookie(ctx), &*ctx.site().random)
 }
@@ -90,10 +94,10 @@ pub(crate) fn finish_cookie(ctx: &Ctx) -> Result<(), CookieError> {
     let mut state = ctx.state();
     let State { token, cookies, vary_cookie, .. } = &mut *state;
     if token.is_none() {
-        match stored_in_cookie(ctx) {
-            stored @ Stored::Malformed(_) => *token = Some(TokenState::new(&stored, &*ctx.site().random)),
-            _ => return Ok(()),
+        if !has_malformed_cookie(ctx) {
+            return Ok(());
         }
+        *token = Some(from_cookie(ctx));
     }
     if let Some(secret) = token.as_ref().and_then(TokenState::to_send) {
         let mut cookie = csrf.cookie.set(secret.expose());
@@ -109,7 +113,7 @@ pub(crate) fn finish_cookie(ctx: &Ctx) -> Result<(), CookieError> {
 /// Replaces a malformed cookie, and does nothing else (C20).
 pub(crate) fn renew_cookie(ctx: &Ctx) -> Result<(), CookieError> {
     let in_cookie = ctx.config().csrf.policy.store() == SecretStore::Cookie;
-    if in_cookie && matches!(stored_in_cookie(ctx), Stored::Malformed(_)) { finish_cookie(ctx) } else { Ok(()) }
+    if in_cookie && has_malformed_cookie(ctx) { finish_cookie(ctx) } else { Ok(()) }
 }
 
 /// Puts the secret into the session, if it is due, lives there, and differs from what is there (C22).

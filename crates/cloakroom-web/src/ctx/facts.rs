@@ -5,10 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, OriginalUri};
 use cloakroom_core::cookies::header_text as cookie_text;
-use cloakroom_core::hosts::{DisallowedHost, Forwarded, Host, HostFacts, Scheme};
+use cloakroom_core::hosts::{DisallowedHost, Forwarded, HostFacts, Scheme};
 use cloakroom_core::urls::decode_path;
 use http::header::{COOKIE, HOST, ORIGIN, REFERER, USER_AGENT};
 use http::request::Parts;
+use http::uri::Authority;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version};
 
 use crate::config::SecurityConfig;
@@ -31,7 +32,7 @@ pub(crate) struct Facts {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) scheme: Scheme,
-    pub(crate) host: Result<Host, DisallowedHost>,
+    host: Result<HostText, DisallowedHost>,
     pub(crate) peer: Option<IpAddr>,
     pub(crate) client: Option<IpAddr>,
     pub(crate) agent: Option<HeaderValue>,
@@ -44,6 +45,35 @@ enum Cookies {
     None,
     One(HeaderValue),
     Text(Box<str>),
+}
+
+/// The host, without a copy where the request has it as it is.
+#[derive(Debug)]
+enum HostText {
+    Header(HeaderValue),
+    Authority(Authority),
+    Text(Box<str>),
+}
+
+impl HostText {
+    fn of(text: &str, headers: &HeaderMap, uri: &Uri) -> Self {
+        if let Some(value) = headers.get(HOST).filter(|value| value.as_bytes() == text.as_bytes()) {
+            return Self::Header(value.clone());
+        }
+        match uri.authority().filter(|authority| authority.as_str() == text) {
+            Some(authority) => Self::Authority(authority.clone()),
+            None => Self::Text(text.into()),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            // A host that passed is ASCII.
+            Self::Header(value) => value.to_str().unwrap_or_default(),
+            Self::Authority(authority) => authority.as_str(),
+            Self::Text(text) => text,
+        }
+    }
 }
 
 impl Facts {
@@ -62,13 +92,21 @@ impl Facts {
             method: method.clone(),
             uri: extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone()),
             scheme,
-            host: with_host_facts(parts, config, scheme, |facts| config.hosts.host(facts, scheme)),
+            host: with_host_facts(parts, config, scheme, |facts| {
+                let text = config.hosts.host_text(facts, scheme);
+                text.map(|text| HostText::of(&text, headers, &parts.uri))
+            }),
             peer,
             client,
             form_post: (*method == Method::POST).then(|| form_post(headers)),
             agent: headers.get(USER_AGENT).cloned(),
             cookies: Cookies::read(headers),
         }
+    }
+
+    /// The host as sent, if it is allowed.
+    pub(crate) fn host(&self) -> Result<&str, &DisallowedHost> {
+        self.host.as_ref().map(HostText::as_str)
     }
 
     pub(crate) fn cookie_header(&self) -> &str {
@@ -213,9 +251,9 @@ mod tests {
     fn two_hosts_are_none() {
         let mut config = SecurityConfig::default();
         config.hosts.allowed = cloakroom_core::hosts::AllowedHosts::new(["*"]);
-        assert!(Facts::read(&parts(&[("host", b"a.example")]), &config).host.is_ok());
-        assert!(Facts::read(&parts(&[("host", b"a.example"), ("host", b"a.example")]), &config).host.is_err());
-        assert!(Facts::read(&parts(&[("host", b"\xe9.example")]), &config).host.is_err());
+        assert!(Facts::read(&parts(&[("host", b"a.example")]), &config).host().is_ok());
+        assert!(Facts::read(&parts(&[("host", b"a.example"), ("host", b"a.example")]), &config).host().is_err());
+        assert!(Facts::read(&parts(&[("host", b"\xe9.example")]), &config).host().is_err());
     }
 
     #[test]

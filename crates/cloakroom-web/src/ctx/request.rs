@@ -43,7 +43,7 @@ impl Ctx {
     ///
     /// [`DisallowedHost`]. The layer answers such requests with 400, unless it checks hosts only when they are used.
     pub fn host(&self) -> Result<&str, &DisallowedHost> {
-        self.facts().host.as_ref().map(cloakroom_core::hosts::Host::as_str)
+        self.facts().host()
     }
 
     /// The decoded path: Django's `request.path`.

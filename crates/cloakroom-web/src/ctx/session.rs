@@ -52,7 +52,7 @@ impl Ctx {
         if config.save == SavePolicy::WhenModified {
             let cookie = self.cookie(&config.cookie.name)?;
             // A key that nobody used is kept as it is: only loading could tell that it opens nothing (S61).
-            if SessionKey::parse(&cookie).is_some() {
+            if SessionKey::is_key(&cookie) {
                 return None;
             }
         }

@@ -34,7 +34,8 @@ pub struct Guard {
     test: Test,
     on_refusal: OnRefusal,
     login_url: Option<Arc<str>>,
-    field: Arc<str>,
+    /// `next` where none is set.
+    field: Option<Arc<str>>,
 }
 
 #[derive(Clone)]
@@ -80,7 +81,7 @@ impl Guard {
     }
 
     fn new(test: Test) -> Self {
-        Self { test, on_refusal: OnRefusal::default(), login_url: None, field: Arc::from("next") }
+        Self { test, on_refusal: OnRefusal::default(), login_url: None, field: None }
     }
 
     /// Sets the log-in page, instead of `LOGIN_URL`.
@@ -91,8 +92,12 @@ impl Guard {
 
     /// Sets the name of the query field, instead of `next`; an empty one sends none.
     pub fn with_redirect_field(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.field = name.into();
+        self.field = Some(name.into());
         self
+    }
+
+    fn field(&self) -> &str {
+        self.field.as_deref().unwrap_or("next")
     }
 
     /// Sets what becomes of those who may not pass.
@@ -140,15 +145,15 @@ impl Guard {
         }
         let login_url = self.login_url.as_deref().unwrap_or(&ctx.config().urls.login_url);
         if user.is_none()
-            && !self.field.is_empty()
+            && !self.field().is_empty()
             && let Some(next) = interrupted::way_back(ctx)
         {
-            return match redirect_to_login(&next, login_url, Some(&self.field)) {
+            return match redirect_to_login(&next, login_url, Some(self.field())) {
                 Ok(location) => GuardRejection::Anonymous { location },
                 Err(_) => GuardRejection::Server("the log-in URL is no URL"),
             };
         }
-        let login = LoginRedirect { login_url, field: Some(&self.field) };
+        let login = LoginRedirect { login_url, field: Some(self.field()) };
         match ctx.with_url(|url| login_required_location(url, &login)) {
             Ok(Ok(location)) => GuardRejection::Anonymous { location },
             Ok(Err(_)) => GuardRejection::Server("the log-in URL is no URL"),

@@ -5,7 +5,7 @@ use cloakroom_auth::AuthError;
 use cloakroom_core::csrf::SecretStore;
 use cloakroom_core::headers::{SecurityFacts, SecurityHeaders, XFrame, patch_vary};
 use cloakroom_core::hosts::Scheme;
-use cloakroom_sessions::{LazySession, SessionError, Usage, Vary};
+use cloakroom_sessions::{Finish, LazySession, SessionError, Usage, Vary};
 use http::header::{SET_COOKIE, VARY, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -83,8 +83,21 @@ pub(super) fn leave(ctx: &Ctx, headers: &AnswerHeaders, route: Route, by: Step, 
             return Leave::Now(without_cookies(ctx, error::cookie(e)));
         }
     }
-    if by >= Step::Host && ctx.session_to_finish().is_some() {
-        return Leave::Later(response);
+    if by >= Step::Host
+        && let Some(session) = ctx.session_to_finish()
+    {
+        if ctx.state().logged_in.is_some() {
+            return Leave::Later(response);
+        }
+        let finished = match ctx.sessions().finish_now(session, response.status().as_u16()) {
+            None => return Leave::Later(response),
+            Some(finish) => finish.map(|finish| take_over(ctx, session, &finish)),
+        };
+        match finished {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => return Leave::Now(without_cookies(ctx, error::cookie(e))),
+            Err(e) => return Leave::Now(without_cookies(ctx, error::session(&e))),
+        }
     }
     Leave::Now(response)
 }
@@ -169,11 +182,16 @@ type Finished = Result<(), cloakroom_core::cookies::CookieError>;
 
 async fn finish_session(ctx: &Ctx, session: &LazySession, status: StatusCode) -> Result<Finished, SessionError> {
     let finish = ctx.sessions().finish(session, status.as_u16()).await?;
+    Ok(take_over(ctx, session, &finish))
+}
+
+/// Puts into the answer what the session wants there.
+fn take_over(ctx: &Ctx, session: &LazySession, finish: &Finish) -> Finished {
     if finish.vary == Vary::Cookie {
         ctx.vary_on_cookie();
     }
     ctx.note_use(session, if finish.set_cookie.is_some() { Usage::Saved } else { Usage::Read });
-    Ok(finish.set_cookie.iter().chain(&finish.older).try_for_each(|cookie| ctx.add_cookie(cookie)))
+    finish.set_cookie.iter().chain(&finish.older).try_for_each(|cookie| ctx.add_cookie(cookie))
 }
 
 /// After a log-in, ends what is beyond the user's limit of sessions: now that this one is stored, it counts (S20).
@@ -222,6 +240,10 @@ fn write_cookies(headers: &mut HeaderMap, values: Vec<HeaderValue>) {
 
 /// M31.
 fn vary_on_cookie(headers: &mut HeaderMap) {
+    if !headers.contains_key(VARY) {
+        headers.insert(VARY, HeaderValue::from_static("Cookie"));
+        return;
+    }
     let there: Vec<&str> = headers.get_all(VARY).iter().filter_map(|v| v.to_str().ok()).collect();
     let there = (!there.is_empty()).then(|| there.join(", "));
     if let Some(value) = latin1(&patch_vary(there.as_deref(), &["Cookie"])) {
