@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use cloakroom_core::emails::normalize_email;
 use cloakroom_core::hashers::make_unusable;
+use cloakroom_core::keys::UserId;
 use cloakroom_core::models::User;
 use cloakroom_core::names::normalize_username;
 use cloakroom_core::secret::Secret;
-use cloakroom_db::Updated;
+use cloakroom_core::user_model::ColumnValue;
 use cloakroom_db::permissions::Holder;
 use cloakroom_db::users::{self, Flag, NewUser, Profile};
+use cloakroom_db::{KeyKind, Updated};
 
 use crate::auth::Auth;
 use crate::error::AuthError;
@@ -40,6 +42,8 @@ pub struct NewAccount {
     pub is_staff: Option<bool>,
     /// Whether its owner may do everything; `None` is what the manner of making it says.
     pub is_superuser: Option<bool>,
+    /// Columns that Django's own user table does not have, by their names (A17).
+    pub columns: Vec<(String, ColumnValue)>,
 }
 
 impl NewAccount {
@@ -55,6 +59,7 @@ impl NewAccount {
             is_active: true,
             is_staff: None,
             is_superuser: None,
+            columns: Vec::new(),
         }
     }
 
@@ -62,6 +67,13 @@ impl NewAccount {
     #[must_use]
     pub fn with_email(mut self, email: impl Into<String>) -> Self {
         self.email = email.into();
+        self
+    }
+
+    /// Sets a column that Django's own user table does not have (A17).
+    #[must_use]
+    pub fn with_column(mut self, name: impl Into<String>, value: ColumnValue) -> Self {
+        self.columns.push((name.into(), value));
         self
     }
 
@@ -225,7 +237,10 @@ impl Auth {
         if account.username.is_empty() {
             return Ok(Created::No(NotCreated::EmptyUsername));
         }
-        let username = normalize_username(&account.username);
+        let mut username = normalize_username(&account.username);
+        if users::signs_in_by_email(self.db()) {
+            username = normalize_email(&username);
+        }
         let hash = match &account.password {
             None => make_unusable(self.random()),
             Some(password) => match self.make_password(&username, password).await? {
@@ -240,6 +255,8 @@ impl Auth {
             is_staff,
             is_active: account.is_active,
             is_superuser,
+            id: self.new_user_id()?,
+            extra: account.columns,
             ..NewUser::new(username, hash, self.now())
         };
         match users::create(self.db(), row).await? {
@@ -251,13 +268,20 @@ impl Auth {
         }
     }
 
-    /// Changes a user's names and address, in the database and in `user`. A new address voids reset links (A92).
+    /// A key for a new user, where the database does not count them up: a UUID.
+    pub(crate) fn new_user_id(&self) -> Result<Option<UserId>, AuthError> {
+        let drawn = users::key_kind(self.db())? == KeyKind::Uuid;
+        Ok(drawn.then(|| UserId::new_uuid4(self.random())))
+    }
+
+    /// Changes a user's names and address, in the database and in `user`. A new address voids reset links (A92). An
+    /// address that is the name to sign in with stays: that is no detail of a profile.
     ///
     /// # Errors
     ///
     /// When the database gives no answer.
     pub async fn update_profile(&self, user: &mut User, update: ProfileUpdate) -> Result<Updated, AuthError> {
-        let email = update.email.map(|e| normalize_email(&e));
+        let email = update.email.filter(|_| !users::signs_in_by_email(self.db())).map(|e| normalize_email(&e));
         let profile = Profile {
             first_name: update.first_name.clone(),
             last_name: update.last_name.clone(),

@@ -8,6 +8,8 @@ use cloakroom_core::models::User;
 use cloakroom_core::pyint::PyInt;
 use cloakroom_core::reason::Anonymous;
 use cloakroom_core::value::Value;
+use cloakroom_db::KeyKind;
+use cloakroom_db::users::key_kind;
 use cloakroom_sessions::Session;
 
 use crate::auth::Auth;
@@ -70,7 +72,7 @@ impl Auth {
         let Some(id) = session.get_value(USER_ID_KEY) else {
             return Ok(Identity::Anonymous(session.reason().unwrap_or(Anonymous::NotSignedIn)));
         };
-        let id = user_key(&id)?;
+        let id = user_key(&id, key_kind(self.db())?)?;
         let Some(path) = session.get_value(BACKEND_KEY) else {
             return Ok(Identity::Anonymous(Anonymous::NotSignedIn));
         };
@@ -138,8 +140,37 @@ pub(crate) enum UserKey {
     None,
 }
 
-/// Reads `_auth_user_id` as Django's `to_python` of an integer key does: whatever Python's `int()` takes (A70).
-pub(crate) fn user_key(value: &Value) -> Result<UserKey, AuthError> {
+/// Reads `_auth_user_id` as Django's `to_python` of the key's field does (A70): an integer key is whatever Python's `int()`
+/// takes, a UUID what its `UUID()` does.
+pub(crate) fn user_key(value: &Value, kind: KeyKind) -> Result<UserKey, AuthError> {
+    match kind {
+        KeyKind::Uuid => uuid_key(value),
+        KeyKind::Text => text_key(value),
+        _ => int_key(value),
+    }
+}
+
+fn uuid_key(value: &Value) -> Result<UserKey, AuthError> {
+    match value {
+        Value::None | Value::Int(_) | Value::BigInt(_) => Ok(UserKey::None),
+        Value::Str(text) => {
+            let id = text.as_str().and_then(UserId::parse_uuid);
+            id.map(UserKey::Id).ok_or(AuthError::BadUserId)
+        }
+        _ => Err(AuthError::BadUserId),
+    }
+}
+
+fn text_key(value: &Value) -> Result<UserKey, AuthError> {
+    match value {
+        Value::None => Ok(UserKey::None),
+        Value::Int(n) => Ok(UserKey::Id(UserId::Text(n.to_string().into()))),
+        Value::Str(text) => Ok(text.as_str().map_or(UserKey::None, |t| UserKey::Id(UserId::Text(t.into())))),
+        _ => Err(AuthError::BadUserId),
+    }
+}
+
+fn int_key(value: &Value) -> Result<UserKey, AuthError> {
     let from_i64 = |n: Option<i64>| n.map_or(UserKey::None, |n| UserKey::Id(n.into()));
     match value {
         Value::None | Value::BigInt(_) => Ok(UserKey::None),

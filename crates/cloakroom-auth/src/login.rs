@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cloakroom_core::models::User;
 use cloakroom_core::secret::ct_eq;
-use cloakroom_db::users;
+use cloakroom_db::users::{self, key_kind};
 use cloakroom_sessions::Session;
 
 use crate::auth::Auth;
@@ -87,7 +87,7 @@ impl Auth {
         let hash = self.session_auth_hash(user);
         match session.get_value(USER_ID_KEY) {
             Some(id) => {
-                let same_user = identity::user_key(&id)? == UserKey::Id(user.id.clone());
+                let same_user = identity::user_key(&id, key_kind(self.db())?)? == UserKey::Id(user.id.clone());
                 let stored = session.get_value(HASH_KEY);
                 let stored = stored.as_ref().and_then(|v| v.as_str()).unwrap_or("");
                 if !same_user || !ct_eq(stored.as_bytes(), hash.as_bytes()) {

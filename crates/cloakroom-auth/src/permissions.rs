@@ -1,5 +1,6 @@
 //! What a user may do: Django's permissions, by user and by group (A80–A88).
 
+mod create;
 mod defaults;
 
 use std::any::Any;
@@ -12,6 +13,7 @@ use cloakroom_db::groups::Joined;
 use cloakroom_db::permissions::{self as rows, Effective};
 pub use cloakroom_db::permissions::{Granted, Holder, Superusers, WithPerm};
 
+pub use self::create::MadeRows;
 pub use self::defaults::{Abstractness, ModelMeta, permission_codename};
 use crate::auth::Auth;
 use crate::backends::{BackendKind, Judgement};
@@ -296,22 +298,6 @@ impl Auth {
             self.access_changed(&Holder::User(user.clone()), AccessChange::Left(row.name));
         }
         Ok(left)
-    }
-
-    /// Makes the content type and permissions of a model unless they are there, as `migrate` does (A80).
-    ///
-    /// # Errors
-    ///
-    /// When the database gives no answer.
-    pub async fn ensure_permissions(&self, app_label: &str, model: &ModelMeta) -> Result<(), AuthError> {
-        if model.abstractness == Abstractness::Abstract {
-            return Ok(());
-        }
-        cloakroom_db::content_types::ensure(self.db(), app_label, &model.model_name()).await?;
-        for (codename, name) in model.permission_rows() {
-            rows::ensure(self.db(), app_label, &model.model_name(), &codename, &name).await?;
-        }
-        Ok(())
     }
 
     pub(crate) fn access_changed(&self, holder: &Holder, change: AccessChange) {

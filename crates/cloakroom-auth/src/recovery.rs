@@ -10,6 +10,7 @@ use cloakroom_core::names::unicode_ci_compare;
 use cloakroom_core::secret::Secret;
 use cloakroom_core::tokens::{self, LocalTime, TokenUser};
 use cloakroom_core::validators::{UserFacts, ValidationError};
+use cloakroom_db::KeyKind;
 use cloakroom_db::users::{self, Swapped};
 
 use crate::auth::Auth;
@@ -93,9 +94,13 @@ impl Auth {
     ///
     /// When the database gives no answer.
     pub async fn user_of_uid(&self, uid: &str) -> Result<Option<User>, AuthError> {
-        let id = tokens::uid_decode_int(uid).ok().and_then(|n| n.to_i64());
+        let id = match users::key_kind(self.db())? {
+            KeyKind::Uuid => tokens::uid_decode(uid).ok().and_then(|text| UserId::parse_uuid(&text)),
+            KeyKind::Text => tokens::uid_decode(uid).ok().map(|text| UserId::Text(text.into())),
+            _ => tokens::uid_decode_int(uid).ok().and_then(|n| n.to_i64()).map(UserId::from),
+        };
         match id {
-            Some(id) => self.user_by_id(&UserId::from(id)).await,
+            Some(id) => self.user_by_id(&id).await,
             None => Ok(None),
         }
     }

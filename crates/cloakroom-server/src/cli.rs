@@ -132,6 +132,10 @@ pub struct CreateSuperuserArgs {
     #[arg(long, visible_alias = "no-input", action = ArgAction::SetTrue)]
     pub noinput: bool,
 
+    /// Further fields of a user model of the site's own: --full_name "Ada Lovelace"
+    #[arg(value_name = "--FIELD VALUE", allow_hyphen_values = true)]
+    pub fields: Vec<String>,
+
     /// Options that every command has
     #[command(flatten)]
     pub common: CommonArgs,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom_auth::backends::BackendKind;
+use cloakroom_auth::permissions::ModelMeta;
 use cloakroom_auth::{AtLimit, SessionLimit, SetupError};
 use cloakroom_cache::{Cache, CacheUrl};
 use cloakroom_core::clock::Clock;
@@ -15,6 +16,7 @@ use cloakroom_core::headers::{CspPolicy, FrameOptions, Hsts, SecurityHeaders, Ss
 use cloakroom_core::hosts::{AllowedHosts, Forwarded, HostRules, ProxySslHeader};
 use cloakroom_core::proxies::TrustedProxies;
 use cloakroom_core::secret::SecretKeys;
+use cloakroom_core::user_model::UserTable;
 use cloakroom_core::validators::{self, PasswordValidator};
 use cloakroom_db::Database;
 use cloakroom_sessions::{
@@ -301,4 +303,19 @@ fn check_cookie(setting: &'static str, cookie: &CookieSpec) -> Result<(), BuildE
 /// sessions out of it.
 pub(crate) fn counters(cache: &Arc<Cache>) -> Arc<Cache> {
     if cache.is_shared() { Arc::clone(cache) } else { Arc::new(Cache::memory()) }
+}
+
+/// The models that have permissions: a user model of the application's own among them, unless it is declared.
+pub(crate) fn models(
+    s: &Settings,
+    of_builder: Vec<(String, ModelMeta)>,
+    users: &UserTable,
+) -> Vec<(String, ModelMeta)> {
+    let mut models = s.models.clone();
+    models.extend(of_builder);
+    let declared = models.iter().any(|(app, meta)| app == users.app_label() && meta.model_name() == users.model_name());
+    if !users.is_stock() && !declared {
+        models.insert(0, (users.app_label().to_owned(), ModelMeta::new(users.name())));
+    }
+    models
 }

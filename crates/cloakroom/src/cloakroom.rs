@@ -6,11 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
+use cloakroom_auth::permissions::{MadeRows, ModelMeta};
 use cloakroom_auth::{Auth, AuthBuilder};
 use cloakroom_cache::Cache;
 use cloakroom_core::clock::{Clock, FrozenClock, SystemClock};
 use cloakroom_core::random::{OsRandom, Random};
 use cloakroom_core::secret::SecretKeys;
+use cloakroom_core::user_model::{UserModel, UserTable};
 use cloakroom_db::{Database, DatabaseUrl, Options, migrations};
 use cloakroom_sessions::{SessionIndex, Sessions};
 use cloakroom_web::{CloakroomLayer, WebConfig};
@@ -50,6 +52,7 @@ struct Inner {
     web: WebConfig,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    models: Vec<(String, ModelMeta)>,
 }
 
 impl Cloakroom {
@@ -62,12 +65,58 @@ impl Cloakroom {
     ///
     /// Wrong settings, a database that cannot be opened, or a cache of sessions that does not answer; each says what to do.
     pub async fn from_env() -> Result<Self, BuildError> {
+        Self::from_env_with(|builder| builder).await
+    }
+
+    /// As [`from_env`](Self::from_env), with what no setting can say, such as a user model of one's own.
+    ///
+    /// ```no_run
+    /// use cloakroom::prelude::*;
+    ///
+    /// #[derive(UserModel)]
+    /// #[user_model(label = "accounts.Member", username_field = "email")]
+    /// struct Member {
+    ///     email: String,
+    ///     nickname: Option<String>,
+    /// }
+    ///
+    /// async fn hello(user: User<Member>) -> String {
+    ///     format!("Hello {}", user.nickname.as_ref().unwrap_or(&user.email))
+    /// }
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cloakroom = Cloakroom::from_env_with(|builder| builder.user_model::<Member>()).await?;
+    /// # let _ = (cloakroom, hello);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`from_env`](Self::from_env); also where the user model's table is missing, or is not as the model says.
+    pub async fn from_env_with(
+        configure: impl FnOnce(CloakroomBuilder) -> CloakroomBuilder,
+    ) -> Result<Self, BuildError> {
         let variables =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let settings = Settings::parse(&RawSettings::read(None, variables)?)?;
-        let site = Self::builder().settings(settings).build().await?;
+        let site = configure(Self::builder().settings(settings)).build().await?;
         migrations::migrate(site.db(), site.clock().now(), &mut |step| tracing::info!("migrate: {step:?}")).await?;
+        cloakroom_db::users::check(site.db()).await?;
+        for made in site.create_permissions().await? {
+            tracing::info!("migrate: {made:?}");
+        }
         Ok(site)
+    }
+
+    /// Makes the content types and permissions of the application's models unless they are there, as Django does after
+    /// `migrate` (A80): those of the setting `MODELS`, those given to the builder, and a user model of one's own.
+    ///
+    /// # Errors
+    ///
+    /// When the database gives no answer.
+    pub async fn create_permissions(&self) -> Result<Vec<MadeRows>, BuildError> {
+        Ok(self.0.auth.create_permissions(&self.0.models).await?)
     }
 
     /// Puts a site together from parts of one's own.
@@ -191,6 +240,8 @@ pub struct CloakroomBuilder {
     random: Option<Arc<dyn Random>>,
     db: Option<Database>,
     cache_check: CacheCheck,
+    user_table: Option<UserTable>,
+    models: Vec<(String, ModelMeta)>,
 }
 
 /// When a builder asks whether the cache of sessions is there.
@@ -232,6 +283,21 @@ impl CloakroomBuilder {
     /// Draws chance from this source.
     pub fn random(mut self, random: Arc<dyn Random>) -> Self {
         self.random = Some(random);
+        self
+    }
+
+    /// Takes the users from the table of this model (A17), whatever the settings say. The table is looked at when the
+    /// database is opened, and never made here: that is for Django's, or the application's own, migrations.
+    ///
+    /// A database that is given [opened](Self::database) was opened with a user table already.
+    pub fn user_model<T: UserModel>(mut self) -> Self {
+        self.user_table = Some(T::table());
+        self
+    }
+
+    /// Declares a model of the application, that it may have permissions (A80).
+    pub fn model(mut self, app_label: impl Into<String>, meta: ModelMeta) -> Self {
+        self.models.push((app_label.into(), meta));
         self
     }
 
@@ -279,7 +345,8 @@ impl CloakroomBuilder {
             Some(db) => db,
             None => {
                 let url = DatabaseUrl::parse(settings.database_url.expose()).map_err(BuildError::DatabaseUrl)?;
-                Database::open(&url, Options::default()).await?
+                let table = self.user_table.unwrap_or_else(|| settings.auth_user_model.clone());
+                Database::open(&url, Options::default().with_user_table(table)).await?
             }
         };
         let (keys, key_source) = settings.secret_keys(&*random)?;
@@ -302,6 +369,19 @@ impl CloakroomBuilder {
             None => auth,
         };
         let auth = auth.build()?;
-        Ok(Cloakroom(Arc::new(Inner { settings, keys, key_source, db, cache, sessions, auth, web, clock, random })))
+        let models = build::models(&settings, self.models, cloakroom_db::users::table(&db));
+        Ok(Cloakroom(Arc::new(Inner {
+            settings,
+            keys,
+            key_source,
+            db,
+            cache,
+            sessions,
+            auth,
+            web,
+            clock,
+            random,
+            models,
+        })))
     }
 }

@@ -2,7 +2,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use cloakroom_auth::SetupError;
+use cloakroom_auth::{AuthError, SetupError};
 use cloakroom_cache::{CacheError, CacheUrlError};
 use cloakroom_core::cookies::CookieError;
 use cloakroom_core::csrf::PolicyError;
@@ -24,6 +24,9 @@ pub enum BuildError {
     /// The database cannot be opened.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// Accounts cannot be read or changed.
+    #[error(transparent)]
+    Accounts(#[from] AuthError),
     /// `DATABASE_URL` names no database.
     #[error("cloakroom.E010: DATABASE_URL: {0}")]
     DatabaseUrl(#[source] UrlError),

@@ -14,7 +14,9 @@ pub mod settings;
 pub use cloakroom_auth as auth;
 pub use cloakroom_cache as cache;
 pub use cloakroom_core as core;
+pub use cloakroom_core::user_model::{self, UserModel};
 pub use cloakroom_db as db;
+pub use cloakroom_derive::UserModel;
 pub use cloakroom_sessions as sessions;
 pub use cloakroom_web as web;
 

@@ -65,7 +65,8 @@ impl RemoteUserBackend {
         }
         let mut found = auth.user_by_username(username).await?;
         if found.is_none() && self.unknown == UnknownUsers::Created {
-            let row = NewUser::new(username, EncodedHash::default(), auth.now());
+            let id = auth.new_user_id()?;
+            let row = NewUser { id, ..NewUser::new(username, EncodedHash::default(), auth.now()) };
             found = match users::create(auth.db(), row).await? {
                 Created::Yes(user) => {
                     auth.emit(&AuthEvent::UserCreated { user: user.clone().into() });

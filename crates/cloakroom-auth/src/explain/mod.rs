@@ -12,6 +12,7 @@ use cloakroom_core::keys::{SessionKey, UserId};
 use cloakroom_core::models::User;
 use cloakroom_core::reason::Anonymous;
 use cloakroom_core::value::Dict;
+use cloakroom_db::users::key_kind;
 use cloakroom_sessions::{Contents, Examined, Life, Sessions, Stored, public_id};
 
 pub use self::shown::shown;
@@ -205,7 +206,11 @@ impl Auth {
         let Some(id) = data.get(USER_ID_KEY) else {
             return story.wrong(Step::UserId, Anonymous::NotSignedIn, "nobody has signed in with this session");
         };
-        let Ok(id) = user_key(id) else {
+        let kind = match key_kind(self.db()) {
+            Ok(kind) => kind,
+            Err(e) => return story.unknown(Step::UserId, &e),
+        };
+        let Ok(id) = user_key(id, kind) else {
             return story.cannot_be(Step::UserId, "_auth_user_id is no key of the user table; the answer is 500");
         };
         match &id {

@@ -11,6 +11,13 @@ use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 
+/// The text with its first character in upper case, as Django's `capfirst`.
+#[must_use]
+pub fn capfirst(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
 /// `str.strip()` (G08).
 ///
 /// ```

@@ -56,7 +56,7 @@ impl World {
         let site = Site::empty(&secret_keys(file.secret_key(), &Value::Null), file.t0()).await;
         for case in models {
             let app = case["in"]["app_label"].as_str().unwrap();
-            site.auth.ensure_permissions(app, &meta(&case["in"]["model"])).await.unwrap();
+            site.auth.create_permissions(&[(app.to_owned(), meta(&case["in"]["model"]))]).await.unwrap();
         }
         for (name, perms) in described["groups"].as_object().unwrap() {
             let groups::Created::Yes(group) = groups::create(&site.db, name).await.unwrap() else { panic!("{name}") };

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use cloakroom::Cloakroom;
 use cloakroom::db::migrations::{self, Status};
+use cloakroom::db::users;
 use cloakroom::settings::Settings;
 use cloakroom::settings::checks::{self, Finding};
 use cloakroom_site::templates::{Templates, check_templates};
@@ -40,6 +41,9 @@ pub async fn run(site: &Cloakroom, args: &CheckArgs, terminal: &mut dyn Terminal
             "the database lacks Django's tables",
             "run `cloakroom migrate`",
         )),
+    }
+    if let Err(error) = users::check(site.db()).await {
+        findings.push(Finding::error("cloakroom.E023", &error.to_string(), "mend the settings, or migrate"));
     }
     if let Err(error) = site.cache().check().await {
         // Counts of failed log-ins have a place of their own to go to.

@@ -1,7 +1,9 @@
 //! `cloakroom migrate`: Django's tables, made or found.
 
 use cloakroom::Cloakroom;
+use cloakroom::auth::permissions::MadeRows;
 use cloakroom::db::migrations::{self, MigrationStep, Status};
+use cloakroom::db::users;
 
 use super::CommandError;
 use crate::cli::MigrateArgs;
@@ -33,8 +35,14 @@ pub async fn run(site: &Cloakroom, args: &MigrateArgs, terminal: &mut dyn Termin
     let loud = args.common.verbosity >= 1;
     let mut steps = Vec::new();
     migrations::migrate(site.db(), site.clock().now(), &mut |step| steps.push(step)).await?;
-    for step in steps.into_iter().filter(|_| loud) {
-        terminal.say(&format!("  {}", describe(step)));
+    let made = site.create_permissions().await?;
+    let pending = pending || !made.is_empty();
+    for line in steps.into_iter().map(describe).chain(made.iter().map(describe_model)).filter(|_| loud) {
+        terminal.say(&format!("  {line}"));
+    }
+    if let Err(error) = users::check(site.db()).await {
+        // Tables of a model are made by whoever has it, perhaps next.
+        terminal.complain(&error.to_string());
     }
     if loud {
         terminal.say(if pending { "\x1b[32mDone.\x1b[0m" } else { "No migrations to apply." });
@@ -50,4 +58,10 @@ pub(super) fn describe(step: MigrationStep) -> String {
         MigrationStep::Permissions { app_label, model, made } => format!("{made} permissions of {app_label}.{model}"),
         other => format!("{other:?}"),
     }
+}
+
+/// The rows of a model as a line for people.
+pub(super) fn describe_model(made: &MadeRows) -> String {
+    let MadeRows { app_label, model, permissions, .. } = made;
+    format!("{permissions} permissions of {app_label}.{model}")
 }

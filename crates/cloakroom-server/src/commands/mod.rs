@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 
 use cloakroom::auth::AuthError;
 use cloakroom::db::DbError;
-use cloakroom::db::migrations;
+use cloakroom::db::{migrations, users};
 use cloakroom::sessions::SessionError;
 use cloakroom::settings::{Settings, SettingsError};
 use cloakroom::{BuildError, Cloakroom};
@@ -143,6 +143,8 @@ pub async fn open(settings: Settings) -> Result<Cloakroom, CommandError> {
 pub async fn open_and_migrate(settings: Settings) -> Result<Cloakroom, CommandError> {
     let site = open(settings).await?;
     migrations::migrate(site.db(), site.clock().now(), &mut |_| {}).await?;
+    users::check(site.db()).await?;
+    site.create_permissions().await?;
     Ok(site)
 }
 
@@ -153,6 +155,7 @@ pub async fn open_and_migrate(settings: Settings) -> Result<Cloakroom, CommandEr
 /// As [`open`]; also when the tables are missing.
 pub async fn open_migrated(settings: Settings) -> Result<Cloakroom, CommandError> {
     let site = open(settings).await?;
+    users::check(site.db()).await?;
     match migrations::status(site.db()).await?.is_usable() {
         true => Ok(site),
         false => Err(CommandError::Said("the database lacks Django's tables; run `cloakroom migrate` first".into())),

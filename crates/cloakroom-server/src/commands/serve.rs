@@ -1,6 +1,6 @@
 //! `cloakroom serve`: the site on a socket.
 
-use cloakroom::db::migrations;
+use cloakroom::db::{migrations, users};
 use cloakroom::settings::{SecretKeySource, Settings};
 use cloakroom::{Cloakroom, end_signal};
 use cloakroom_site::check_settings;
@@ -32,6 +32,10 @@ pub async fn run(settings: Settings, args: &ServeArgs, terminal: &mut dyn Termin
         tracing::debug!("{}", super::migrate::describe(step));
     })
     .await?;
+    users::check(site.db()).await?;
+    for made in site.create_permissions().await? {
+        tracing::debug!("{}", super::migrate::describe_model(&made));
+    }
     if report.applied > 0 {
         tracing::info!(migrations = report.applied, permissions = report.permissions, "Django's tables were made");
     }

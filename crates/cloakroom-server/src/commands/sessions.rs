@@ -5,7 +5,7 @@ use cloakroom::auth::events::EndedBy;
 use cloakroom::core::clock::Timestamp;
 use cloakroom::core::keys::{SessionKey, UserId};
 use cloakroom::core::models::User;
-use cloakroom::db::users;
+use cloakroom::db::{KeyKind, users};
 use cloakroom::sessions::{AnyEngine, EngineError, SessionError, StoredSession};
 use serde_json::{Value, json};
 
@@ -213,9 +213,14 @@ async fn user_id(site: &Cloakroom, named: &str) -> Result<UserId, CommandError> 
     if let Some(user) = users::by_username(site.db(), named).await? {
         return Ok(user.id);
     }
-    match named.parse::<i64>() {
-        Ok(id) => Ok(UserId::from(id)),
-        Err(_) => Err(CommandError::Said(format!("user '{}' does not exist", clean(named)))),
+    let id = match users::key_kind(site.db())? {
+        KeyKind::Uuid => UserId::parse_uuid(named),
+        KeyKind::Text => Some(UserId::Text(named.into())),
+        _ => named.parse::<i64>().ok().map(UserId::from),
+    };
+    match id {
+        Some(id) => Ok(id),
+        None => Err(CommandError::Said(format!("user '{}' does not exist", clean(named)))),
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use cloakroom_auth::{Authenticated, Credentials, Throttled};
 use cloakroom_core::models::User;
+use cloakroom_core::pytext::capfirst;
+use cloakroom_db::users;
 use cloakroom_web::forms::accounts::AuthenticationForm;
 use cloakroom_web::{GuardRejection, pages, redirect};
 
@@ -22,7 +24,7 @@ pub(super) async fn view(pages: Arc<Pages>, request: Request) -> Answer {
         return Ok(redirect(&to));
     }
     match form_view(&request.ctx)? {
-        Asked::Show => show(&pages, &request, &AuthenticationForm::plain()).await,
+        Asked::Show => show(&pages, &request, &as_the_model_says(&request, AuthenticationForm::plain())).await,
         Asked::Submit => submit(&pages, &request).await,
     }
 }
@@ -43,6 +45,15 @@ async fn submit(pages: &Pages, request: &Request) -> Answer {
     }
 }
 
+/// The field is called `username` whatever the model (A103); people read what the model calls it (A17).
+fn as_the_model_says(request: &Request, form: AuthenticationForm) -> AuthenticationForm {
+    let table = users::table(request.ctx.auth_service().db());
+    if table.is_stock() {
+        return form;
+    }
+    form.with_username_label(capfirst(&table.verbose_name_of(table.username_field())))
+}
+
 /// What became of a log-in.
 pub(crate) enum SignIn {
     /// They are signed in.
@@ -56,7 +67,7 @@ pub(crate) enum SignIn {
 /// Signs in whom the form names, or gives the form back with its errors.
 pub(crate) async fn sign_in(request: &Request) -> Result<SignIn, PageError> {
     let auth = request.ctx.auth();
-    let mut form = AuthenticationForm::bind(|name| request.field(name));
+    let mut form = as_the_model_says(request, AuthenticationForm::bind(|name| request.field(name)));
     if let Some((username, password)) = form.credentials() {
         match auth.authenticate(Credentials::password(username, password.to_owned())).await? {
             Authenticated::Yes(user) if user.is_active => match auth.login(&user).await {

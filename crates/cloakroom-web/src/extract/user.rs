@@ -1,10 +1,12 @@
 //! [`User`] and [`CurrentUser`]: who is signed in.
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use cloakroom_core::models;
+use cloakroom_core::user_model::UserModel;
 use http::request::Parts;
 
 use super::{MissingLayer, ctx};
@@ -27,45 +29,72 @@ use crate::guards::{Guard, GuardRejection};
 /// }
 /// # let _ = (profile, home);
 /// ```
-#[derive(Clone, Debug)]
-pub struct User(Arc<models::User>);
+///
+/// An application with a user model of its own (A17) asks for its own type: `User<Member>` is a `Member`, and the row that it
+/// was read from.
+pub struct User<T: UserModel = models::User> {
+    row: Arc<models::User>,
+    loaded: T::Loaded,
+}
 
-impl User {
-    /// The user, shared.
+impl<T: UserModel> User<T> {
+    fn new(row: Arc<models::User>) -> Result<Self, GuardRejection> {
+        match T::load(&row) {
+            Ok(loaded) => Ok(Self { row, loaded }),
+            Err(error) => {
+                tracing::error!(%error, "a user's row is not as the application's model says");
+                Err(GuardRejection::Server("a user's row is not as the application's model says"))
+            }
+        }
+    }
+
+    /// The user's row, shared.
     #[must_use]
     pub fn into_inner(self) -> Arc<models::User> {
-        self.0
+        self.row
     }
 
-    /// The user, shared.
+    /// The user's row, shared.
     #[must_use]
     pub const fn as_arc(&self) -> &Arc<models::User> {
-        &self.0
+        &self.row
     }
 }
 
-impl Deref for User {
-    type Target = models::User;
-
-    fn deref(&self) -> &models::User {
-        &self.0
+impl<T: UserModel> Clone for User<T> {
+    fn clone(&self) -> Self {
+        Self { row: Arc::clone(&self.row), loaded: self.loaded.clone() }
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for User {
+impl<T: UserModel> fmt::Debug for User<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("User").field(&self.row).finish()
+    }
+}
+
+impl<T: UserModel> Deref for User<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        T::view(&self.row, &self.loaded)
+    }
+}
+
+impl<S: Sync, T: UserModel> FromRequestParts<S> for User<T> {
     type Rejection = GuardRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, GuardRejection> {
-        Guard::login_required().user(&ctx(parts)?).await.map(Self)
+        Self::new(Guard::login_required().user(&ctx(parts)?).await?)
     }
 }
 
-impl<S: Sync> OptionalFromRequestParts<S> for User {
+impl<S: Sync, T: UserModel> OptionalFromRequestParts<S> for User<T> {
     type Rejection = GuardRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, GuardRejection> {
         // `?` is "the store failed", 503. It must never read as "nobody is signed in" (F01).
-        Ok(ctx(parts)?.user().await?.map(Self))
+        ctx(parts)?.user().await?.map(Self::new).transpose()
     }
 }
 
@@ -80,7 +109,16 @@ impl CurrentUser {
     ///
     /// [`GuardRejection::Unavailable`] when a store fails (F01).
     pub async fn get(&self) -> Result<Option<User>, GuardRejection> {
-        Ok(self.0.user().await?.map(User))
+        self.get_as().await
+    }
+
+    /// As [`get`](Self::get), as the application's own type (A17).
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get); also where the row is not as the type says.
+    pub async fn get_as<T: UserModel>(&self) -> Result<Option<User<T>>, GuardRejection> {
+        self.0.user().await?.map(User::new).transpose()
     }
 }
 

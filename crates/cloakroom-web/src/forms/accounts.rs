@@ -43,6 +43,13 @@ impl AuthenticationForm {
         Self(Form::bind(Self::fields(), get))
     }
 
+    /// Calls the name to sign in with what the user model calls it, and takes one as long as an address (A17).
+    #[must_use]
+    pub fn with_username_label(mut self, label: impl Into<String>) -> Self {
+        self.0.relabel("username", label.into(), MAX_EMAIL_LEN);
+        self
+    }
+
     /// The name and password to authenticate with; `None` if either is missing (A104).
     #[must_use]
     pub fn credentials(&self) -> Option<(&str, &str)> {

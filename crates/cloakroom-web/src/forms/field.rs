@@ -194,6 +194,12 @@ impl Field {
         self.max_length(max)
     }
 
+    /// The field under another label, and with another limit for the browser.
+    pub(super) fn relabel(mut self, label: String, max: usize) -> Self {
+        self.attrs.retain(|(name, _)| *name != "maxlength");
+        self.label(label).browser_max_length(max)
+    }
+
     /// Adds an HTML attribute.
     pub fn attr(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.attrs.push((name, Attr::To(value.into())));

@@ -95,6 +95,14 @@ impl Form {
         self.errors.push(name, error);
     }
 
+    /// Gives a field another label, and the browser another limit for what is typed.
+    pub(super) fn relabel(&mut self, name: &str, label: String, max: usize) {
+        if let Some(at) = self.index(name) {
+            let field = self.fields.remove(at);
+            self.fields.insert(at, field.relabel(label, max));
+        }
+    }
+
     /// What is wrong.
     #[must_use]
     pub const fn errors(&self) -> &FormErrors {

@@ -20,14 +20,17 @@
 
 pub mod checks;
 mod error;
+mod models;
 mod names;
 mod read;
 mod secret_key;
 mod source;
 
 use cloakroom_auth::ThrottleLimits;
+use cloakroom_auth::permissions::ModelMeta;
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::secret::Secret;
+use cloakroom_core::user_model::UserTable;
 use serde_json::{Map, Value};
 
 pub use self::error::SettingsError;
@@ -68,6 +71,9 @@ pub struct Settings {
     /// `None` where it was not set: then loopback names alone are served, as Django does under DEBUG.
     pub allowed_hosts: Option<Vec<String>>,
     pub authentication_backends: Vec<String>,
+    /// `AUTH_USER_MODEL` with what belongs to it (A17): `AUTH_USER_TABLE`, `USERNAME_FIELD`, `EMAIL_FIELD`, `REQUIRED_FIELDS`,
+    /// `AUTH_USER_VERBOSE_NAMES`, and `AUTH_USER_DEFAULTS` for columns that have no default in the database.
+    pub auth_user_model: UserTable,
     pub auth_password_validators: Vec<ValidatorSetting>,
     /// `memory://`, `redis://…`; may hold a password.
     pub cache_url: Secret<String>,
@@ -105,6 +111,9 @@ pub struct Settings {
     pub login_url: String,
     pub logout_redirect_url: Option<String>,
     pub message_storage: String,
+    /// The application's models, each with its app's label: `migrate` makes their content types and permissions (A80). Not
+    /// Django's, whose models say this themselves.
+    pub models: Vec<(String, ModelMeta)>,
     pub password_hashers: Vec<String>,
     /// Seconds.
     pub password_reset_timeout: i64,
@@ -284,6 +293,43 @@ mod tests {
         assert!(e.contains("a date or a moment"), "{e}");
         let e = from_env(&[("CLOAKROOM_SESSION_ENGINE_FALLBACKS", r#"["memcached"]"#)]).unwrap_err().to_string();
         assert!(e.contains("a list of db, cache"), "{e}");
+    }
+
+    /// A17.
+    #[test]
+    fn a_user_model_has_a_label_and_what_belongs_to_it() {
+        let s = from_env(&[
+            ("CLOAKROOM_AUTH_USER_MODEL", "accounts.Member"),
+            ("CLOAKROOM_USERNAME_FIELD", "email"),
+            ("CLOAKROOM_REQUIRED_FIELDS", r#"["full_name"]"#),
+            ("CLOAKROOM_AUTH_USER_DEFAULTS", r#"{"newsletter": false, "born": 1970}"#),
+        ])
+        .unwrap();
+        let table = &s.auth_user_model;
+        assert_eq!((table.table(), table.username_field()), ("accounts_member", "email"));
+        assert_eq!(table.required_fields(), ["full_name"]);
+        assert_eq!((table.default_of("newsletter"), table.default_of("born")), (Some("false"), Some("1970")));
+        assert!(from_env(&[]).unwrap().auth_user_model.is_stock());
+
+        let e = from_env(&[("CLOAKROOM_AUTH_USER_MODEL", "Member")]).unwrap_err().to_string();
+        assert!(e.contains("AUTH_USER_MODEL must be of the form 'app_label.model_name'"), "{e}");
+        let e = from_env(&[("CLOAKROOM_USERNAME_FIELD", "email")]).unwrap_err().to_string();
+        assert!(e.contains("USERNAME_FIELD belongs to a model of the application's own"), "{e}");
+    }
+
+    /// A80, A87.
+    #[test]
+    fn models_have_permissions() {
+        let models = r#"[{"name": "blog.BlogPost", "permissions": [["publish_post", "Can publish"]]},
+            {"name": "blog.Tag", "default_permissions": ["view"], "verbose_name": "key word"}]"#;
+        let s = from_env(&[("CLOAKROOM_MODELS", models)]).unwrap();
+        let rows: Vec<_> = s.models.iter().map(|(app, meta)| (app.as_str(), meta.permission_rows())).collect();
+        assert_eq!(rows[0].0, "blog");
+        assert_eq!(rows[0].1.len(), 5);
+        assert_eq!(rows[0].1[4], ("publish_post".to_owned(), "Can publish".to_owned()));
+        assert_eq!(rows[1].1, [("view_tag".to_owned(), "Can view key word".to_owned())]);
+        let e = from_env(&[("CLOAKROOM_MODELS", r#"[{"name": "Tag"}]"#)]).unwrap_err().to_string();
+        assert!(e.contains("MODELS"), "{e}");
     }
 
     /// L03, T03.

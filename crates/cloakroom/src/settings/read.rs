@@ -71,6 +71,7 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         allowed_hosts: r.optional_list("ALLOWED_HOSTS")?,
         authentication_backends: r.list("AUTHENTICATION_BACKENDS", &["django.contrib.auth.backends.ModelBackend"])?,
         auth_password_validators: r.validators()?,
+        auth_user_model: r.user_table()?,
         cache_url: Secret::new(r.text("CACHE_URL", "memory://")?),
         csrf_cookie_age: r.optional_int("CSRF_COOKIE_AGE", Some(31_449_600))?,
         csrf_cookie_domain: r.optional_text("CSRF_COOKIE_DOMAIN", None)?,
@@ -103,6 +104,7 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         login_url: r.text("LOGIN_URL", &format!("{accounts_prefix}/login/"))?,
         logout_redirect_url: r.optional_text("LOGOUT_REDIRECT_URL", None)?,
         message_storage: r.choice("MESSAGE_STORAGE", "fallback", &MESSAGE_STORAGES)?,
+        models: r.models()?,
         password_hashers: r.list("PASSWORD_HASHERS", &PASSWORD_HASHERS)?,
         password_reset_timeout: r.int("PASSWORD_RESET_TIMEOUT", 259_200)?,
         resume_posts: r.bool("RESUME_POSTS", profile == SecurityProfile::Hardened)?,
@@ -196,16 +198,16 @@ fn check_fallbacks(s: &Settings) -> Result<(), SettingsError> {
     Ok(())
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     raw: &'a RawSettings,
 }
 
 impl Reader<'_> {
-    fn get(&self, name: &str) -> Option<&(Value, Origin)> {
+    pub(super) fn get(&self, name: &str) -> Option<&(Value, Origin)> {
         self.raw.get(name)
     }
 
-    fn invalid(&self, name: &str, wanted: impl Into<String>) -> SettingsError {
+    pub(super) fn invalid(&self, name: &str, wanted: impl Into<String>) -> SettingsError {
         let (value, origin) = self.get(name).cloned().unwrap_or((Value::Null, Origin::Code));
         let name = names::find(name).map_or("", |s| s.name);
         let value = (!names::looks_secret(name)).then(|| value.to_string());
@@ -279,7 +281,7 @@ impl Reader<'_> {
         u16::try_from(self.int(name, i64::from(default))?).map_err(|_| self.invalid(name, "a port from 0 to 65535"))
     }
 
-    fn text(&self, name: &str, default: &str) -> Result<String, SettingsError> {
+    pub(super) fn text(&self, name: &str, default: &str) -> Result<String, SettingsError> {
         match self.get(name) {
             None => Ok(default.into()),
             Some((Value::String(s), _)) => Ok(s.clone()),
@@ -287,7 +289,7 @@ impl Reader<'_> {
         }
     }
 
-    fn optional_text(&self, name: &str, default: Option<&str>) -> Result<Option<String>, SettingsError> {
+    pub(super) fn optional_text(&self, name: &str, default: Option<&str>) -> Result<Option<String>, SettingsError> {
         match self.get(name) {
             None => Ok(default.map(Into::into)),
             Some((Value::Null, _)) => Ok(None),
@@ -296,7 +298,7 @@ impl Reader<'_> {
         }
     }
 
-    fn optional_list(&self, name: &str) -> Result<Option<Vec<String>>, SettingsError> {
+    pub(super) fn optional_list(&self, name: &str) -> Result<Option<Vec<String>>, SettingsError> {
         let Some((value, _)) = self.get(name) else { return Ok(None) };
         let texts = value
             .as_array()
@@ -308,7 +310,7 @@ impl Reader<'_> {
         Ok(self.optional_list(name)?.unwrap_or_else(|| default.iter().map(|s| (*s).into()).collect()))
     }
 
-    fn table(&self, name: &str) -> Result<Map<String, Value>, SettingsError> {
+    pub(super) fn table(&self, name: &str) -> Result<Map<String, Value>, SettingsError> {
         match self.get(name) {
             None => Ok(Map::new()),
             Some((Value::Object(o), _)) => Ok(o.clone()),

@@ -1,5 +1,7 @@
 //! `cloakroom createsuperuser`: Django's prompts, rules and exit codes (A160, A161).
 
+mod swapped;
+
 use std::io;
 
 use cloakroom::Cloakroom;
@@ -16,7 +18,6 @@ use crate::terminal::Terminal;
 
 const MAX_USERNAME_CHARS: usize = 150;
 const MAX_EMAIL_CHARS: usize = 254;
-const TAKEN: &str = "That username is already taken.";
 
 /// Makes a superuser, asking for what is missing unless `--noinput` is given.
 ///
@@ -31,8 +32,16 @@ pub async fn run(
     environment: &Environment,
     terminal: &mut dyn Terminal,
 ) -> Result<(), CommandError> {
+    let table = users::table(site.db());
+    let swapped = (!table.is_stock()).then(|| swapped::Prompts::new(site, args)).transpose()?;
+    if let (None, Some(unknown)) = (&swapped, args.fields.first()) {
+        return Err(CommandError::Said(format!("unexpected argument '{unknown}'")));
+    }
     let account = if args.noinput {
-        without_questions(site, args, environment).await?
+        match &swapped {
+            Some(prompts) => prompts.without_questions(environment).await?,
+            None => without_questions(site, args, environment).await?,
+        }
     } else if !terminal.is_tty() {
         terminal.say(
             "Superuser creation skipped due to not running in a TTY. Run `cloakroom createsuperuser` on a terminal, or \
@@ -40,18 +49,24 @@ pub async fn run(
         );
         return Ok(());
     } else {
-        match asking(site, args, environment, terminal).await {
+        let asked = match &swapped {
+            Some(prompts) => prompts.asking(terminal).await,
+            None => asking(site, args, environment, terminal).await,
+        };
+        match asked {
             Err(CommandError::Io(e)) if e.kind() == io::ErrorKind::Interrupted => return Err(CommandError::Cancelled),
             other => other?,
         }
     };
-    let mut new = NewAccount::new(account.username).with_email(account.email);
+    let mut new = account.new;
     if let Some(password) = account.password {
         new = new.with_password(password);
     }
     match site.auth().create_superuser(new).await? {
         Created::Yes(_) => {}
-        Created::No(NotCreated::UsernameTaken) => return Err(CommandError::Said(TAKEN.into())),
+        Created::No(NotCreated::UsernameTaken) => {
+            return Err(CommandError::Said(taken(&table.verbose_name_of(table.username_field()))));
+        }
         other => {
             let why = if let Created::No(why) = other { why.django_name() } else { "" };
             return Err(CommandError::Said(format!("the account was not made: {why}")));
@@ -64,9 +79,12 @@ pub async fn run(
 }
 
 struct Account {
-    username: String,
-    email: String,
+    new: NewAccount,
     password: Option<Secret<String>>,
+}
+
+fn taken(verbose_name: &str) -> String {
+    format!("That {verbose_name} is already taken.")
 }
 
 async fn without_questions(
@@ -89,7 +107,7 @@ async fn without_questions(
     }
     // Django does not run the validators here, and takes an empty variable for an empty password.
     let password = environment.get("DJANGO_SUPERUSER_PASSWORD").map(Secret::new);
-    Ok(Account { username, email, password })
+    Ok(Account { new: NewAccount::new(username).with_email(email), password })
 }
 
 async fn asking(
@@ -112,7 +130,18 @@ async fn asking(
             }
         },
     };
-    let password = loop {
+    let facts = UserFacts::new().with("username", "username", &username).with("email", "email address", &email);
+    let password = ask_password(site, &facts, terminal)?;
+    Ok(Account { new: NewAccount::new(username).with_email(email), password: Some(password) })
+}
+
+/// A password, twice the same, that the validators take or that is wanted all the same.
+fn ask_password(
+    site: &Cloakroom,
+    facts: &UserFacts,
+    terminal: &mut dyn Terminal,
+) -> Result<Secret<String>, CommandError> {
+    loop {
         let first = terminal.ask_password("Password: ")?;
         let second = terminal.ask_password("Password (again): ")?;
         if first != second {
@@ -124,20 +153,18 @@ async fn asking(
             continue;
         }
         let password = Secret::new(first);
-        let facts = UserFacts::new().with("username", "username", &username).with("email", "email address", &email);
-        let problems = site.auth().validate_password(&password, Some(&facts));
+        let problems = site.auth().validate_password(&password, Some(facts));
         if problems.is_empty() {
-            break password;
+            return Ok(password);
         }
         for problem in &problems {
             terminal.complain(&problem.message);
         }
         let bypass = terminal.ask("Bypass password validation and create user anyway? [y/N]: ")?;
         if bypass.eq_ignore_ascii_case("y") {
-            break password;
+            return Ok(password);
         }
-    };
-    Ok(Account { username, email, password: Some(password) })
+    }
 }
 
 async fn ask_username(
@@ -183,7 +210,7 @@ async fn username_problem(site: &Cloakroom, username: &str) -> Result<Option<Str
         return Ok(Some("Username cannot be blank.".into()));
     }
     if users::exists_username(site.db(), username).await? {
-        return Ok(Some(TAKEN.into()));
+        return Ok(Some(taken("username")));
     }
     let said =
         model_username_errors(username, UsernameRule::Unicode, MAX_USERNAME_CHARS).into_iter().map(|code| match code {
