@@ -13,6 +13,13 @@ macro_rules! database_suite {
             a_deleted_user_leaves_nothing_behind
             permissions_come_from_the_user_and_the_groups
         }
+        database_suite! { $kind; user_models:
+            a_row_of_a_swapped_table_is_stored_and_read_back
+            columns_of_a_swapped_table_are_set_one_by_one
+            members_have_groups_and_permissions
+            a_table_may_lack_what_djangos_has
+            what_is_wrong_with_a_table_is_said_at_once
+        }
         database_suite! { $kind; sessions:
             a_session_is_found_until_its_last_moment
             keys_compare_exactly

@@ -8,4 +8,5 @@ pub(crate) mod migrations;
 pub(crate) mod place;
 pub(crate) mod session_index;
 pub(crate) mod sessions;
+pub(crate) mod user_models;
 pub(crate) mod users;
