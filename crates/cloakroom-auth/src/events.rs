@@ -209,6 +209,7 @@ impl Listeners {
     /// Records the event and tells every listener.
     pub(crate) fn emit(&self, event: &AuthEvent) {
         event.record();
+        crate::metrics::event(event);
         for listener in &self.0 {
             listener(event);
         }

@@ -23,6 +23,7 @@ mod identity;
 pub mod lane;
 mod login;
 pub mod mail;
+pub mod metrics;
 mod near;
 mod own_sessions;
 mod passwords;

@@ -7,7 +7,7 @@ use axum::Router;
 use cloakroom::Cloakroom;
 use cloakroom::settings::Settings;
 
-use crate::accounts::{Accounts, ShowMessages};
+use crate::accounts::{Accounts, DeveloperPanel, ShowMessages};
 use crate::error::not_found;
 use crate::mail::{MailSettingsError, PostOffice};
 use crate::setup::SetupLink;
@@ -78,6 +78,8 @@ fn parts(settings: &Settings) -> Result<(Accounts, PostOffice), SiteError> {
         true => accounts,
         false => accounts.with_messages(ShowMessages::No),
     };
+    let panel = if settings.debug { DeveloperPanel::Yes } else { DeveloperPanel::No };
+    let accounts = accounts.with_developer_panel(panel);
     let office = PostOffice::from_settings(settings, templates, accounts.urls().clone())?;
     Ok((accounts, office))
 }
@@ -100,6 +102,7 @@ pub fn server(site: &Cloakroom, accounts: &Accounts, setup: Option<&SetupLink>) 
 /// Puts the layer and the error pages around routes, those of no route included. The API makes its CSRF checks itself.
 pub fn finish(routes: Router, accounts: &Accounts, layer: cloakroom_web::CloakroomLayer) -> Router {
     let exempt = accounts.redirecting_paths().chain(api::exempt_paths(accounts));
+    let exempt = exempt.chain(crate::panel::PATHS.map(str::to_owned));
     let layer = layer.insecure_csrf_exempt_all(exempt);
     routes.fallback(not_found).layer(layer).layer(ErrorPages::new(accounts.clone()))
 }

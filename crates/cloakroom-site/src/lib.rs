@@ -9,6 +9,7 @@ mod error_pages;
 mod facade;
 pub mod home;
 pub mod mail;
+pub mod panel;
 pub mod prelude;
 pub mod setup;
 pub mod templates;

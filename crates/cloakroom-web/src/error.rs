@@ -1,7 +1,7 @@
 //! Where failures become answers, and are logged, once.
 
 use axum_core::response::Response;
-use cloakroom_auth::AuthError;
+use cloakroom_auth::{AuthError, metrics};
 use cloakroom_core::cookies::CookieError;
 use cloakroom_core::hosts::DisallowedHost;
 use cloakroom_sessions::SessionError;
@@ -24,10 +24,12 @@ pub(crate) fn session(error: &SessionError) -> Response {
         }
         SessionError::Engine(e) if e.is_unavailable() => {
             tracing::error!(target: "cloakroom.sessions", error = chain(error), "the store of sessions does not answer");
+            metrics::failed(503);
             pages::unavailable()
         }
         _ => {
             tracing::error!(target: "django.request", error = chain(error), "the session cannot be used");
+            metrics::failed(500);
             pages::error(StatusCode::INTERNAL_SERVER_ERROR)
         }
     }
@@ -39,6 +41,7 @@ pub(crate) fn auth(error: &AuthError) -> Response {
         return session(error);
     }
     tracing::error!(target: "cloakroom.auth", error = chain(error), "the user could not be found out");
+    metrics::failed(if error.is_servers_fault() { 500 } else { 503 });
     if error.is_servers_fault() { pages::error(StatusCode::INTERNAL_SERVER_ERROR) } else { pages::unavailable() }
 }
 
@@ -64,6 +67,7 @@ pub(crate) fn cookie(error: CookieError) -> Response {
 /// A defect of the program: 500.
 pub(crate) fn server(what: &str) -> Response {
     tracing::error!(target: "django.request", "{what}");
+    metrics::failed(500);
     pages::error(StatusCode::INTERNAL_SERVER_ERROR)
 }
 

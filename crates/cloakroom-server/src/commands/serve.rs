@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use super::CommandError;
 use crate::cli::ServeArgs;
+use crate::telemetry;
 use crate::terminal::Terminal;
 
 /// Serves until SIGTERM or SIGINT, then lets requests in flight end.
@@ -23,6 +24,12 @@ pub async fn run(settings: Settings, args: &ServeArgs, terminal: &mut dyn Termin
     let listen = |source| CommandError::Listen { addr: args.addr, source };
     let listener = TcpListener::bind(args.addr).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
+    let metrics = match settings.metrics_addr {
+        Some(addr) => {
+            Some(telemetry::Metrics::bind(addr).await.map_err(|source| CommandError::Listen { addr, source })?)
+        }
+        None => None,
+    };
     check_settings(&settings)?;
     // From here on a signal ends it well.
     let end = end_signal();
@@ -47,6 +54,16 @@ pub async fn run(settings: Settings, args: &ServeArgs, terminal: &mut dyn Termin
     };
     let url = format!("http://{address}");
     terminal.say(&format!("\x1b[1mCloakroom\x1b[0m serves {url}/  (Ctrl-C ends it)"));
+    if site.settings().debug {
+        terminal.say(&format!(
+            "\x1b[33mDEBUG is on.\x1b[0m Who you are, and why, is told at \x1b[36m{url}{}\x1b[0m",
+            cloakroom_site::panel::PATH
+        ));
+    }
+    if let Some(metrics) = metrics {
+        terminal.say(&format!("Metrics are at {}", metrics.url()));
+        metrics.serve();
+    }
     if site.secret_key_source() == SecretKeySource::NewFile {
         terminal.say(&format!(
             "A secret key was made in {}; keep it, and give it to nobody.",

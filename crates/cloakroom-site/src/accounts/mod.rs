@@ -38,10 +38,11 @@ use cloakroom_web::csrf::CsrfProtect;
 use cloakroom_web::guards::never_cache;
 
 use self::pages::Pages;
-pub use self::pages::{AfterReset, ShowMessages, WhileSignedIn};
+pub use self::pages::{AfterReset, DeveloperPanel, ShowMessages, WhileSignedIn};
 use self::view::{append_slash, signed_in, view};
 use crate::assets;
 use crate::error_pages::ErrorPages;
+use crate::panel;
 use crate::templates::Templates;
 use crate::templates::context::Urls;
 
@@ -109,6 +110,12 @@ impl Accounts {
         self.change(|pages| pages.messages = what)
     }
 
+    /// Sets whether [the developer panel](crate::panel) is mounted beside the pages. By default it is not; the facade mounts
+    /// it under `DEBUG`.
+    pub fn with_developer_panel(self, what: DeveloperPanel) -> Self {
+        self.change(|pages| pages.panel = what)
+    }
+
     fn change(mut self, change: impl FnOnce(&mut Pages)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
@@ -133,7 +140,11 @@ impl Accounts {
     /// All pages under the prefix, with their stylesheet. Without the slash at its end each address answers 301 to the one
     /// with it (G61).
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        self.pages_by_path().into_iter().fold(assets::router(), |router, (path, page)| {
+        let beside = match self.0.panel {
+            DeveloperPanel::Yes => assets::router().merge(panel::router(self)),
+            DeveloperPanel::No => assets::router(),
+        };
+        self.pages_by_path().into_iter().fold(beside, |router, (path, page)| {
             router.route(path.trim_end_matches('/'), append_slash()).route(&path, page)
         })
     }
@@ -157,7 +168,9 @@ impl Accounts {
             urls.password_reset_confirm("{uidb64}", "{token}"),
             urls.signup.clone(),
         ];
-        pages.into_iter().chain(assets::all().map(|(path, _)| path.to_owned()))
+        // To whom the panel is not shown, it is a 404.
+        let others = assets::all().map(|(path, _)| path).into_iter().chain(panel::PATHS);
+        pages.into_iter().chain(others.map(str::to_owned))
     }
 
     fn pages_by_path<S: Clone + Send + Sync + 'static>(&self) -> [(String, MethodRouter<S>); 15] {

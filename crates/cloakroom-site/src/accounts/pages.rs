@@ -48,6 +48,16 @@ pub enum ShowMessages {
     No,
 }
 
+/// Whether the developer panel is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeveloperPanel {
+    /// It is, for browsers on the server's own machine, while `DEBUG` is on.
+    Yes,
+    /// It is not.
+    #[default]
+    No,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Pages {
     pub(super) templates: Templates,
@@ -62,6 +72,7 @@ pub(crate) struct Pages {
     pub(super) allowed_hosts: Vec<String>,
     pub(super) frame_ancestors: String,
     pub(super) messages: ShowMessages,
+    pub(super) panel: DeveloperPanel,
 }
 
 impl Pages {
@@ -79,6 +90,7 @@ impl Pages {
             allowed_hosts: Vec::new(),
             frame_ancestors: "'none'".to_owned(),
             messages: ShowMessages::default(),
+            panel: DeveloperPanel::default(),
         }
     }
 

@@ -44,6 +44,7 @@ pub const BUILT_IN: &[(&str, &str)] = built_in![
     "index.html",
     "mail/password_reset_body.txt",
     "mail/password_reset_subject.txt",
+    "panel.html",
     "setup.html",
 ];
 

@@ -8,6 +8,8 @@ mod faults;
 mod logins;
 mod openapi;
 mod pages;
+mod panel;
+mod reasons;
 mod resumed;
 mod sessions;
 mod throttle;

@@ -2,10 +2,12 @@
 
 use axum_core::body::Body;
 use axum_core::response::Response;
+use cloakroom_auth::metrics;
 use cloakroom_core::csrf::{
     Decision, FORM_FIELD, Facts, Rejection, SecretStore, Stored, TokenState, check_token, decide_before_body,
     is_safe_method, mask, reads_form,
 };
+use cloakroom_core::reason::Reason;
 use http::Request;
 use http::header::{ORIGIN, REFERER};
 use http::request::Parts;
@@ -139,6 +141,7 @@ fn again(ctx: &Ctx, rejection: &Rejection) -> Option<FormAgain> {
 }
 
 pub(super) fn log(ctx: &Ctx, rejection: &Rejection) {
+    metrics::refused(Reason::Csrf(rejection.as_str()));
     tracing::warn!(
         target: "django.security.csrf",
         reason = rejection.as_str(),

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use cloakroom_auth::permissions::PermissionSet;
-use cloakroom_auth::{AuthError, Identity};
+use cloakroom_auth::{AuthError, Identity, metrics};
+use cloakroom_core::keys::SessionKey;
 use cloakroom_core::models::User;
+use cloakroom_core::reason::Anonymous;
+use cloakroom_sessions::public_id;
 
 use super::Ctx;
 
@@ -22,7 +25,29 @@ impl Ctx {
         let session = self.session().await?;
         let identity = self.auth_service().get_user(&session).await?;
         *known = Some(identity.clone());
+        self.record(&identity);
         Ok(identity)
+    }
+
+    /// Counts who was found, and logs why nobody was (D12, L02): quietly for visitors who never signed in.
+    fn record(&self, identity: &Identity) {
+        metrics::identity(identity);
+        let Some(reason) = identity.reason() else { return };
+        let session = || {
+            let cookie = self.cookie(&self.sessions().config().cookie.name)?;
+            SessionKey::parse(&cookie).map(|key| public_id(&key))
+        };
+        match reason {
+            // The event of the session's end says so.
+            Anonymous::HashMissing | Anonymous::HashMismatch => {}
+            _ if reason.is_ordinary() => tracing::debug!(
+                target: "cloakroom::auth", event = "anonymous", outcome = "anonymous", reason = %reason, path = ?self.path()
+            ),
+            _ => tracing::info!(
+                target: "cloakroom::auth", event = "anonymous", outcome = "anonymous", reason = %reason, path = ?self.path(),
+                session = session(), address = self.client_address().map(tracing::field::display)
+            ),
+        }
     }
 
     /// The signed-in user, `None` for the anonymous visitor.

@@ -4,9 +4,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum_core::extract::FromRequestParts;
+use cloakroom_auth::metrics;
 use cloakroom_auth::{ActiveUser, Authenticated, BackendChoice, Credentials, Identity, LoggedIn, Room};
 use cloakroom_core::models;
 use cloakroom_core::reason::Anonymous;
+use cloakroom_core::reason::Denial;
 use http::request::Parts;
 
 use super::{MissingLayer, ctx};
@@ -117,7 +119,14 @@ impl Auth {
         let key = self.0.lazy_session().key();
         match self.0.auth_service().room_for_session(self.0.sessions(), user, key.as_ref()).await? {
             Room::Yes => Ok(()),
-            Room::No => Err(GuardRejection::TooManySessions),
+            Room::No => {
+                metrics::refused(Denial::TooManySessions.into());
+                tracing::info!(
+                    target: "cloakroom::auth", event = "denied", outcome = "refused",
+                    reason = %Denial::TooManySessions, user = %user.id
+                );
+                Err(GuardRejection::TooManySessions)
+            }
         }
     }
 

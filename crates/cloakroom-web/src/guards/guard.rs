@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use cloakroom_auth::metrics;
 use cloakroom_core::models::User;
+use cloakroom_core::reason::{Anonymous, Denial};
 use cloakroom_core::urls::{LoginRedirect, login_required_location, redirect_to_login};
 
 use super::GuardRejection;
@@ -121,6 +123,23 @@ impl Guard {
         if passes { Ok(user) } else { Err(self.refusal(ctx, user.as_deref())) }
     }
 
+    /// Why somebody may not pass, for log and metrics (D12, L02). Why nobody is signed in was logged when that was found out.
+    fn record(&self, ctx: &Ctx, user: Option<&User>) {
+        let Some(user) = user else {
+            metrics::refused(ctx.reason().unwrap_or(Anonymous::NotSignedIn).into());
+            return;
+        };
+        let denial = match self.test {
+            Test::Permissions(_) => Denial::NoPermission,
+            Test::LoggedIn | Test::User(_) => Denial::TestFailed,
+        };
+        metrics::refused(denial.into());
+        tracing::info!(
+            target: "cloakroom::auth", event = "denied", outcome = "refused", reason = %denial, user = %user.id,
+            path = ?ctx.path(), address = ctx.client_address().map(tracing::field::display)
+        );
+    }
+
     /// As [`check`](Self::check), and somebody must be signed in.
     pub(crate) async fn user(&self, ctx: &Ctx) -> Result<Arc<User>, GuardRejection> {
         match self.check(ctx).await? {
@@ -130,6 +149,7 @@ impl Guard {
     }
 
     fn refusal(&self, ctx: &Ctx, user: Option<&User>) -> GuardRejection {
+        self.record(ctx, user);
         let forbids = match self.on_refusal {
             OnRefusal::ToLogin => false,
             OnRefusal::ToLoginIfAnonymous => user.is_some(),

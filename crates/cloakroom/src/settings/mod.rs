@@ -26,6 +26,8 @@ mod read;
 mod secret_key;
 mod source;
 
+use std::net::SocketAddr;
+
 use cloakroom_auth::ThrottleLimits;
 use cloakroom_auth::permissions::ModelMeta;
 use cloakroom_core::clock::Timestamp;
@@ -111,6 +113,8 @@ pub struct Settings {
     pub login_url: String,
     pub logout_redirect_url: Option<String>,
     pub message_storage: String,
+    /// Where the server answers Prometheus; nowhere by default. Not Django's.
+    pub metrics_addr: Option<SocketAddr>,
     /// The application's models, each with its app's label: `migrate` makes their content types and permissions (A80). Not
     /// Django's, whose models say this themselves.
     pub models: Vec<(String, ModelMeta)>,

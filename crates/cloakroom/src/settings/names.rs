@@ -85,6 +85,7 @@ settings! {
     "LOGIN_URL" Text,
     "LOGOUT_REDIRECT_URL" OptionalText,
     "MESSAGE_STORAGE" Text,
+    "METRICS_ADDR" OptionalText,
     "MODELS" Tables,
     "PASSWORD_HASHERS" List,
     "PASSWORD_RESET_TIMEOUT" Int,

@@ -1,5 +1,7 @@
 //! From what was written to [`Settings`]: one reader per kind, one line per setting.
 
+use std::net::SocketAddr;
+
 use cloakroom_auth::ThrottleLimits;
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::pydatetime::DateTime;
@@ -104,6 +106,7 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         login_url: r.text("LOGIN_URL", &format!("{accounts_prefix}/login/"))?,
         logout_redirect_url: r.optional_text("LOGOUT_REDIRECT_URL", None)?,
         message_storage: r.choice("MESSAGE_STORAGE", "fallback", &MESSAGE_STORAGES)?,
+        metrics_addr: r.address("METRICS_ADDR")?,
         models: r.models()?,
         password_hashers: r.list("PASSWORD_HASHERS", &PASSWORD_HASHERS)?,
         password_reset_timeout: r.int("PASSWORD_RESET_TIMEOUT", 259_200)?,
@@ -238,6 +241,11 @@ impl Reader<'_> {
                 None => Err(self.invalid(name, "a whole number or null")),
             },
         }
+    }
+
+    fn address(&self, name: &str) -> Result<Option<SocketAddr>, SettingsError> {
+        let Some(text) = self.optional_text(name, None)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| self.invalid(name, "an address with a port, such as 127.0.0.1:9100"))
     }
 
     /// Zero switches a limit off.

@@ -234,6 +234,67 @@ page! {
         first_steps: bool,
     }
 }
+/// The developer panel (D12).
+#[derive(Clone, Debug, Serialize)]
+pub struct Panel {
+    /// Who is signed in, or that nobody is.
+    #[serde(skip)]
+    pub title: String,
+    /// The reason's label; `signed_in` where somebody is.
+    pub reason: &'static str,
+    /// The reason in words; empty where somebody is signed in.
+    pub explanation: &'static str,
+    /// Why the browser may keep the cookie to itself.
+    pub notes: Vec<String>,
+    /// The steps from the cookie to the user.
+    pub steps: Vec<PanelStep>,
+    /// The session, if the cookie has the form of a key.
+    pub session: Option<PanelSession>,
+    /// What the request says of itself.
+    pub request: Vec<PanelEntry>,
+}
+
+impl Page for Panel {
+    const TEMPLATE: &'static str = "panel.html";
+
+    fn title(&self) -> &str {
+        &self.title
+    }
+}
+
+/// A step from the cookie to the user.
+#[derive(Clone, Debug, Serialize)]
+pub struct PanelStep {
+    /// Its name.
+    pub name: String,
+    /// `ok`, `wrong`, `unknown` or `not_reached`.
+    pub went: &'static str,
+    /// The same in words.
+    pub text: String,
+}
+
+/// A session without what is private in it.
+#[derive(Clone, Debug, Serialize)]
+pub struct PanelSession {
+    /// Its handle.
+    pub handle: String,
+    /// The engine that keeps it.
+    pub engine: &'static str,
+    /// When it ends; empty where that is not known.
+    pub ends: String,
+    /// Its data, masked.
+    pub data: Vec<PanelEntry>,
+}
+
+/// A name and a value.
+#[derive(Clone, Debug, Serialize)]
+pub struct PanelEntry {
+    /// The name.
+    pub name: String,
+    /// The value.
+    pub value: String,
+}
+
 page! {
     /// The set-up link's page (A17).
     Setup, "setup.html", "Make the first superuser" {

@@ -40,6 +40,7 @@ pub fn render_all(templates: &Templates) -> Vec<(String, Result<String, Template
     public_pages(&mut all);
     account_pages(&mut all);
     reset_pages(&mut all);
+    panel_pages(&mut all);
     let mail = json!({ "site_name": NASTY, "username": NASTY, "link": "https://site.example/reset/MQ/a-b/" });
     for name in ["mail/password_reset_subject.txt", "mail/password_reset_body.txt"] {
         all.rendered.push((name.to_owned(), templates.text(name, &mail)));
@@ -176,4 +177,30 @@ fn help() -> Vec<String> {
     ["At least 8 characters.", "Not too much like your other details.", "Not one that many people use."]
         .map(str::to_owned)
         .to_vec()
+}
+
+fn panel_pages(all: &mut Gallery<'_>) {
+    let entry = |name: &str| PanelEntry { name: name.to_owned(), value: NASTY.to_owned() };
+    let steps = ["ok", "wrong", "unknown", "not_reached"];
+    let steps = steps.map(|went| PanelStep { name: "user id".into(), went, text: NASTY.to_owned() });
+    let nobody = Panel {
+        title: "Not signed in".into(),
+        reason: "no_cookie",
+        explanation: "The browser sent no session cookie.",
+        notes: vec![NASTY.to_owned()],
+        steps: steps.to_vec(),
+        session: None,
+        request: vec![entry("Host")],
+    };
+    all.add("", &layout(), &nobody);
+    let session = PanelSession {
+        handle: "b81e77d0c4f2a90c1d3e5f60".into(),
+        engine: "db",
+        ends: "2026-01-02T03:04:05+00:00".into(),
+        data: vec![entry("cart")],
+    };
+    let title = format!("Signed in as {NASTY}");
+    let alice =
+        Panel { title, reason: "signed_in", explanation: "", notes: Vec::new(), session: Some(session), ..nobody };
+    all.add("-signed-in", &layout(), &alice);
 }
