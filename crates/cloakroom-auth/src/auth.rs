@@ -20,6 +20,7 @@ use crate::error::AuthError;
 use crate::events::{AuthEvent, Listener, Listeners};
 use crate::hashing::Hashing;
 use crate::lane::{Lane, LaneConfig};
+use crate::login::SessionPolicy;
 use crate::near::NearUsers;
 use crate::own_sessions::SessionLimit;
 use crate::throttle::{Throttle, ThrottleLimits};
@@ -41,6 +42,7 @@ struct Inner {
     reset: ResetPolicy,
     throttle: Throttle,
     session_limit: SessionLimit,
+    session_policy: SessionPolicy,
     limit_turn: tokio::sync::Mutex<()>,
     listeners: Listeners,
     near_users: NearUsers,
@@ -76,6 +78,7 @@ impl Auth {
             throttle_limits: ThrottleLimits::default(),
             counters: None,
             session_limit: SessionLimit::default(),
+            session_policy: SessionPolicy::default(),
             listeners: Listeners::default(),
             near_bytes: AuthBuilder::DEFAULT_NEAR_BYTES,
         }
@@ -147,6 +150,12 @@ impl Auth {
         self.0.session_limit
     }
 
+    /// What a log-in does with a session beyond Django (S04, S05).
+    #[must_use]
+    pub fn session_policy(&self) -> SessionPolicy {
+        self.0.session_policy
+    }
+
     /// Records an event and tells the listeners. For doors that know of events which happen outside of this crate.
     pub fn emit(&self, event: &AuthEvent) {
         self.0.listeners.emit(event);
@@ -208,6 +217,7 @@ pub struct AuthBuilder {
     throttle_limits: ThrottleLimits,
     counters: Option<Arc<Cache>>,
     session_limit: SessionLimit,
+    session_policy: SessionPolicy,
     listeners: Listeners,
     near_bytes: u64,
 }
@@ -295,6 +305,12 @@ impl AuthBuilder {
         self
     }
 
+    /// Sets what a log-in does with a session beyond Django. Default: nothing.
+    pub const fn with_session_policy(mut self, policy: SessionPolicy) -> Self {
+        self.session_policy = policy;
+        self
+    }
+
     /// Adds a listener for events. Listeners are called in the order in which they were added.
     pub fn with_listener(mut self, listener: impl Fn(&AuthEvent) + Send + Sync + 'static) -> Self {
         let listener: Arc<Listener> = Arc::new(listener);
@@ -328,6 +344,7 @@ impl AuthBuilder {
             reset: self.reset,
             throttle: Throttle::new(self.throttle_limits, self.counters),
             session_limit: self.session_limit,
+            session_policy: self.session_policy,
             limit_turn: tokio::sync::Mutex::default(),
             listeners: self.listeners,
         })))

@@ -1,8 +1,10 @@
 //! Who a session names: the way from its keys to a user, or the one reason why there is none (A70–A75, M29, D12).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloakroom_core::auth_hash::{self, AuthHashMatch};
+use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::User;
 use cloakroom_core::pyint::PyInt;
@@ -16,7 +18,7 @@ use crate::auth::Auth;
 use crate::backends::BackendKind;
 use crate::error::AuthError;
 use crate::events::AuthEvent;
-use crate::login::{BACKEND_KEY, HASH_KEY, USER_ID_KEY};
+use crate::login::{BACKEND_KEY, HASH_KEY, SINCE_KEY, USER_ID_KEY};
 
 /// Who is there.
 #[must_use]
@@ -66,7 +68,10 @@ impl Auth {
     ///
     /// When a store gives no answer; [`AuthError::BadUserId`] where the session names a user by what can be no key.
     pub async fn get_user(&self, session: &Session) -> Result<Identity, AuthError> {
-        if let Some(identity) = self.remembered(session) {
+        // What is remembered of a session says nothing of the time that goes by.
+        if let Some(identity) = self.remembered(session)
+            && self.verify_age(session).is_ok()
+        {
             return Ok(identity);
         }
         let Some(id) = session.get_value(USER_ID_KEY) else {
@@ -91,7 +96,11 @@ impl Auth {
                 Err(reason) => return Ok(Identity::Anonymous(reason)),
             },
         };
-        match self.verify_session_hash(session, &user).await? {
+        let fits = match self.verify_session_hash(session, &user).await? {
+            Ok(()) => self.verify_age(session),
+            Err(reason) => Err(reason),
+        };
+        match fits {
             Ok(()) => {
                 let identity = Identity::User(user, backend.path().into());
                 if let Some(found) = found {
@@ -103,6 +112,20 @@ impl Auth {
                 session.flush().await?;
                 self.emit(&AuthEvent::SessionRefused { user_id: Some(id), reason });
                 Ok(Identity::Anonymous(reason))
+            }
+        }
+    }
+
+    /// Whether the log-in is recent enough (S05). Where nobody noted when it was, it is now.
+    fn verify_age(&self, session: &Session) -> Result<(), Anonymous> {
+        let Some(limit) = self.session_policy().absolute_age else { return Ok(()) };
+        let now = self.now();
+        match session.get_value(SINCE_KEY) {
+            Some(since) if is_too_old(&since, limit, now) => Err(Anonymous::TooOld),
+            Some(_) => Ok(()),
+            None => {
+                session.set_value(SINCE_KEY, now.as_secs());
+                Ok(())
             }
         }
     }
@@ -128,6 +151,15 @@ impl Auth {
             }
             AuthHashMatch::Mismatch => Ok(Err(Anonymous::HashMismatch)),
         }
+    }
+}
+
+/// Whether a log-in at `since` is over. What is no moment is: only a forged session has such.
+pub(crate) fn is_too_old(since: &Value, limit: Duration, now: Timestamp) -> bool {
+    let limit = i64::try_from(limit.as_secs()).unwrap_or(i64::MAX);
+    match since {
+        Value::Int(since) => now.as_secs().saturating_sub(*since) >= limit,
+        _ => true,
     }
 }
 

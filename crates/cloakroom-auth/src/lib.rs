@@ -37,7 +37,7 @@ pub use self::auth::{Auth, AuthBuilder, SetupError};
 pub use self::credentials::{ActiveUser, Authenticated, Claim, Credentials};
 pub use self::error::AuthError;
 pub use self::identity::Identity;
-pub use self::login::{BackendChoice, LoggedIn};
+pub use self::login::{BackendChoice, LoggedIn, SameUser, SessionPolicy};
 pub use self::own_sessions::{AtLimit, OwnSession, Room, SessionLimit, WhichSession};
 pub use self::passwords::{Confirmed, PasswordChanged, PasswordSet};
 pub use self::recovery::{ResetLink, ResetOutcome};

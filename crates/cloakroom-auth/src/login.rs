@@ -1,6 +1,7 @@
 //! Signing in and out: what a session keeps of a user (A63–A68).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloakroom_core::models::User;
 use cloakroom_core::secret::ct_eq;
@@ -17,6 +18,29 @@ use crate::identity::{self, UserKey};
 pub(crate) const USER_ID_KEY: &str = "_auth_user_id";
 pub(crate) const BACKEND_KEY: &str = "_auth_user_backend";
 pub(crate) const HASH_KEY: &str = "_auth_user_hash";
+
+/// The moment of the log-in, in seconds: ours, and only where [`SessionPolicy::absolute_age`] asks for it.
+pub(crate) const SINCE_KEY: &str = "_cloakroom_since";
+
+/// What a log-in does with a session beyond Django. By default nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionPolicy {
+    /// What becomes of the key when somebody signs in over a session of their own.
+    pub same_user: SameUser,
+    /// How long after its log-in a session ends, used or not (S05); `None` is never, as in Django. A session from before,
+    /// or of a Django beside, counts from its first use here.
+    pub absolute_age: Option<Duration>,
+}
+
+/// What becomes of a session's key when its own user signs in once more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SameUser {
+    /// It stays, as in Django (A64).
+    #[default]
+    KeepsKey,
+    /// There is a new one (S04).
+    NewKey,
+}
 
 /// Which back end a session names as the one that let the user in (A65).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +116,8 @@ impl Auth {
                 let stored = stored.as_ref().and_then(|v| v.as_str()).unwrap_or("");
                 if !same_user || !ct_eq(stored.as_bytes(), hash.as_bytes()) {
                     session.flush().await?;
+                } else if self.session_policy().same_user == SameUser::NewKey {
+                    session.cycle_key().await?;
                 }
             }
             None => session.cycle_key().await?,
@@ -101,6 +127,9 @@ impl Auth {
         session.set_value(HASH_KEY, hash);
 
         let now = self.now();
+        if self.session_policy().absolute_age.is_some() {
+            session.set_value(SINCE_KEY, now.as_secs());
+        }
         // A user deleted this very moment has no row to write to: the next request will find nobody.
         let _ = users::set_last_login(self.db(), &user.id, now).await?;
         let mut user = User::clone(user);

@@ -28,6 +28,8 @@ pub enum Anonymous {
     HashMissing,
     /// The password changed, or the secret key did and is no fallback: the session was flushed (A71, A74).
     HashMismatch,
+    /// The log-in was longer ago than sessions may last (S05): the session was flushed.
+    TooOld,
     /// Somebody signed out during this request.
     SignedOut,
 }
@@ -48,6 +50,7 @@ impl Anonymous {
             Self::UserInactive => "user_inactive",
             Self::HashMissing => "hash_missing",
             Self::HashMismatch => "hash_mismatch",
+            Self::TooOld => "too_old",
             Self::SignedOut => "signed_out",
         }
     }
@@ -87,6 +90,9 @@ impl Anonymous {
                 "The password was changed after this log-in, or SECRET_KEY was and the older one is not in \
                  SECRET_KEY_FALLBACKS. The session ends at its next use."
             }
+            Self::TooOld => {
+                "The log-in was longer ago than SESSION_ABSOLUTE_AGE allows. The session ends at its next use."
+            }
             Self::SignedOut => "Somebody signed out during this very request.",
         }
     }
@@ -98,7 +104,7 @@ impl Anonymous {
     }
 
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NoCookie,
         Self::KeyMalformed,
         Self::NoSession,
@@ -110,6 +116,7 @@ impl Anonymous {
         Self::UserInactive,
         Self::HashMissing,
         Self::HashMismatch,
+        Self::TooOld,
         Self::SignedOut,
     ];
 }

@@ -20,6 +20,7 @@ Settings have Django's names: lower case in cloakroom.toml, CLOAKROOM_<NAME> in 
 Examples:
   cloakroom                                        serve on http://127.0.0.1:8000 with db.sqlite3
   CLOAKROOM_ACCOUNTS_PREFIX=/ cloakroom serve      account pages at the root
+  cloakroom init                                   a settings file for a new site
   cloakroom createsuperuser                        asks for name, e-mail and password
   cloakroom check --deploy                         what to change before the site goes public")]
 pub struct Cli {
@@ -52,6 +53,8 @@ pub enum Command {
     Clearsessions(ClearSessionsArgs),
     /// List and end sessions
     Sessions(SessionsArgs),
+    /// Write a settings file for a new site
+    Init(InitArgs),
     /// Tell why a session is signed in, or not
     Explain(ExplainArgs),
     /// Check settings, database and templates
@@ -230,6 +233,39 @@ pub enum SessionsCommand {
     },
     /// Enter sessions that Django made into the index
     Backfill,
+}
+
+/// Options of `init`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Writes cloakroom.toml (or the file of --config), with a comment for each setting and the safe side of each choice, and
+beside it a secret key that only its owner can read. Nothing that is there is overwritten. Asks for what is not said.
+
+Examples:
+  cloakroom init
+  cloakroom init --host www.example.com --yes
+  cloakroom init --host example.com --host .example.com --database postgres://site@db.internal/site --proxy 10.0.0.0/8 --yes
+  cloakroom --config /etc/cloakroom/site.toml init --host example.com --yes")]
+pub struct InitArgs {
+    /// A name under which the site may be asked for; may be said several times
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
+
+    /// The database: sqlite://FILE, postgres://… or mysql://…  [default: sqlite://db.sqlite3]
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+
+    /// Addresses of the reverse proxies that speak HTTPS, with commas between  [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    pub proxy: Option<String>,
+
+    /// Who mail comes from  [default: webmaster@NAME]
+    #[arg(long, value_name = "ADDRESS")]
+    pub email_from: Option<String>,
+
+    /// Ask nothing: take the defaults for what is not said
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Options of `explain`.

@@ -26,6 +26,10 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<ExitCode, CommandError> {
+    // It reads no settings: it makes them.
+    if let Some(Command::Init(args)) = &cli.command {
+        return commands::init::run(cli.config.as_deref(), args, &mut Console).map(|()| ExitCode::SUCCESS);
+    }
     let environment = Environment::of_process();
     let settings = Settings::parse(&RawSettings::read(cli.config.as_deref(), environment.iter())?)?;
     let mut console = Console;

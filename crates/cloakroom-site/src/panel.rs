@@ -22,9 +22,9 @@ use axum::routing::any;
 use cloakroom_auth::explain::{Ending, Step, Story, Ticket, Went, shown};
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::cookies::SameSite;
-use cloakroom_web::guards::never_cache;
 use cloakroom_web::{Ctx, Debug};
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::header::CACHE_CONTROL;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 
 use crate::accounts::Accounts;
 use crate::error::{PageError, not_found};
@@ -38,6 +38,9 @@ const BARE_PATH: &str = "/__cloakroom__";
 
 /// Both addresses: a request for them changes nothing, and is to be a 404 rather than a CSRF failure.
 pub(crate) const PATHS: [&str; 2] = [PATH, BARE_PATH];
+
+/// Not by a layer: where the panel is a 404, it is the same as every other.
+const NO_STORE: HeaderValue = HeaderValue::from_static("max-age=0, no-cache, no-store, must-revalidate, private");
 
 /// Whatever a proxy leaves on a request.
 const PROXY_HEADERS: [&str; 14] = [
@@ -68,9 +71,10 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(accounts: &Accounts) -> R
             return Ok(cloakroom_web::pages::error(StatusCode::METHOD_NOT_ALLOWED));
         }
         let story = story(&ctx).await;
-        pages.page(&ctx, &panel(&ctx, &story))
+        let mut response = pages.page(&ctx, &panel(&ctx, &story))?;
+        response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+        Ok(response)
     });
-    let page = page.layer(never_cache());
     Router::new().route(PATH, page.clone()).route(BARE_PATH, page)
 }
 

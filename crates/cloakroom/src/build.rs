@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cloakroom_auth::backends::BackendKind;
 use cloakroom_auth::permissions::ModelMeta;
-use cloakroom_auth::{AtLimit, SessionLimit, SetupError};
+use cloakroom_auth::{AtLimit, SameUser, SessionLimit, SessionPolicy, SetupError};
 use cloakroom_cache::{Cache, CacheUrl};
 use cloakroom_core::clock::Clock;
 use cloakroom_core::cookies::{CookieSpec, LegacySalt, SameSite};
@@ -62,7 +62,7 @@ pub(crate) fn session_config(s: &Settings) -> Result<SessionConfig, BuildError> 
         same_site: same_site("SESSION_COOKIE_SAMESITE", s.session_cookie_samesite.as_deref())?,
         ..CookieSpec::new(s.session_cookie_name.clone())
     };
-    check_cookie("SESSION_COOKIE_NAME", &cookie)?;
+    check_cookie("SESSION_COOKIE_NAME", &cookie, s.security_profile)?;
     Ok(SessionConfig {
         age_secs: s.session_cookie_age,
         cookie_end: if s.session_expire_at_browser_close { CookieEnd::WithBrowser } else { CookieEnd::AfterAge },
@@ -157,6 +157,16 @@ pub(crate) fn session_limit(s: &Settings) -> SessionLimit {
     limit
 }
 
+pub(crate) fn session_policy(s: &Settings) -> SessionPolicy {
+    SessionPolicy {
+        same_user: match s.security_profile {
+            SecurityProfile::Django => SameUser::KeepsKey,
+            SecurityProfile::Hardened => SameUser::NewKey,
+        },
+        absolute_age: s.session_absolute_age.map(|secs| Duration::from_secs(secs.unsigned_abs())),
+    }
+}
+
 /// What engines are made of.
 struct EngineParts<'a> {
     s: &'a Settings,
@@ -225,7 +235,7 @@ fn csrf_config(s: &Settings) -> Result<CsrfConfig, BuildError> {
         same_site: same_site("CSRF_COOKIE_SAMESITE", s.csrf_cookie_samesite.as_deref())?,
         ..CookieSpec::new(s.csrf_cookie_name.clone())
     };
-    check_cookie("CSRF_COOKIE_NAME", &cookie)?;
+    check_cookie("CSRF_COOKIE_NAME", &cookie, s.security_profile)?;
     Ok(CsrfConfig { policy, cookie, age_secs: s.csrf_cookie_age })
 }
 
@@ -293,8 +303,25 @@ fn same_site(setting: &'static str, value: Option<&str>) -> Result<Option<SameSi
     value.map(SameSite::parse).transpose().map_err(|source| BuildError::Cookie { setting, source })
 }
 
-/// A name that no cookie can have would fail at each answer.
-fn check_cookie(setting: &'static str, cookie: &CookieSpec) -> Result<(), BuildError> {
+/// A name that no cookie can have would fail at each answer. What browsers would not keep is refused where the site is
+/// hardened (C01, C02, C04); Django sends it.
+fn check_cookie(setting: &'static str, cookie: &CookieSpec, profile: SecurityProfile) -> Result<(), BuildError> {
+    if profile == SecurityProfile::Hardened {
+        let name = cookie.name.to_ascii_lowercase();
+        let is_host = name.starts_with("__host-");
+        let problem = if (is_host || name.starts_with("__secure-")) && !cookie.secure {
+            Some("browsers keep a cookie of this name only with Secure: set the setting …_COOKIE_SECURE = true")
+        } else if is_host && (cookie.domain.as_deref().is_some_and(|d| !d.is_empty()) || cookie.path != "/") {
+            Some("browsers keep a cookie whose name begins with __Host- only without a domain and with the path /")
+        } else if cookie.same_site.as_ref().is_some_and(SameSite::is_none) && !cookie.secure {
+            Some("browsers keep a cookie with SameSite=None only with Secure: set the setting …_COOKIE_SECURE = true")
+        } else {
+            None
+        };
+        if let Some(problem) = problem {
+            return Err(BuildError::CookieRefused { setting, problem });
+        }
+    }
     let written = cookie.set("x").to_header_value(cloakroom_core::clock::Timestamp::UNIX_EPOCH);
     written.map(drop).map_err(|source| BuildError::Cookie { setting, source })
 }

@@ -363,7 +363,8 @@ impl CloakroomBuilder {
             .with_reset_timeout(build::reset_timeout(&settings))
             .with_throttle_limits(settings.throttle)
             .with_throttle_store(counters)
-            .with_session_limit(build::session_limit(&settings));
+            .with_session_limit(build::session_limit(&settings))
+            .with_session_policy(build::session_policy(&settings));
         let auth = match self.auth {
             Some(configure) => configure(auth),
             None => auth,

@@ -72,6 +72,14 @@ pub enum BuildError {
         /// What is wrong.
         source: CookieError,
     },
+    /// Browsers would not keep the cookie; only the hardened profile minds.
+    #[error("cloakroom.E023: {setting}: {problem}")]
+    CookieRefused {
+        /// The setting.
+        setting: &'static str,
+        /// What is wrong, and what to do.
+        problem: &'static str,
+    },
     /// `SECURE_PROXY_SSL_HEADER` names no header.
     #[error("cloakroom.E018: SECURE_PROXY_SSL_HEADER: {name} is no header; write HTTP_X_FORWARDED_PROTO, say")]
     ProxyHeader {

@@ -11,14 +11,14 @@ use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::{SessionKey, UserId};
 use cloakroom_core::models::User;
 use cloakroom_core::reason::Anonymous;
-use cloakroom_core::value::Dict;
+use cloakroom_core::value::{Dict, Value};
 use cloakroom_db::users::key_kind;
 use cloakroom_sessions::{Contents, Examined, Life, Sessions, Stored, public_id};
 
 pub use self::shown::shown;
 use crate::auth::Auth;
-use crate::identity::{UserKey, user_key};
-use crate::login::{BACKEND_KEY, HASH_KEY, USER_ID_KEY};
+use crate::identity::{UserKey, is_too_old, user_key};
+use crate::login::{BACKEND_KEY, HASH_KEY, SINCE_KEY, USER_ID_KEY};
 
 /// A step on the way from the cookie to the user (M29).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,11 +43,13 @@ pub enum Step {
     Active,
     /// Whether their password is the one of the log-in.
     Hash,
+    /// Whether the log-in is recent enough (S05).
+    Age,
 }
 
 impl Step {
     /// All, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Cookie,
         Self::Key,
         Self::Store,
@@ -58,6 +60,7 @@ impl Step {
         Self::User,
         Self::Active,
         Self::Hash,
+        Self::Age,
     ];
 
     /// Its name.
@@ -74,6 +77,7 @@ impl Step {
             Self::User => "user",
             Self::Active => "active",
             Self::Hash => "hash",
+            Self::Age => "age",
         }
     }
 }
@@ -197,12 +201,12 @@ impl Auth {
             Err(e) => return story.unknown(Step::Store, &e),
         };
         match story.stored(&key, examined, sessions.now()) {
-            Some(data) => self.tell_user(&data, story).await,
+            Some(data) => self.tell_user(&data, story, self.now()).await,
             None => story.reason(),
         }
     }
 
-    async fn tell_user(&self, data: &Dict, story: &mut Story) -> Ending {
+    async fn tell_user(&self, data: &Dict, story: &mut Story, now: Timestamp) -> Ending {
         let Some(id) = data.get(USER_ID_KEY) else {
             return story.wrong(Step::UserId, Anonymous::NotSignedIn, "nobody has signed in with this session");
         };
@@ -265,6 +269,14 @@ impl Auth {
                             the next request ends this session";
                 return story.wrong(Step::Hash, Anonymous::HashMismatch, text);
             }
+        }
+        match (self.session_policy().absolute_age, data.get(SINCE_KEY)) {
+            (None, _) => story.well(Step::Age, "no limit is set (SESSION_ABSOLUTE_AGE)".into()),
+            (Some(_), None) => story.well(Step::Age, "nobody noted the log-in: it counts from the next use".into()),
+            (Some(limit), Some(since)) if is_too_old(since, limit, now) => {
+                return story.wrong(Step::Age, Anonymous::TooOld, format!("the log-in was {}", when(since, now)));
+            }
+            (Some(_), Some(since)) => story.well(Step::Age, format!("the log-in was {}", when(since, now))),
         }
         Ending::SignedIn(Arc::new(user))
     }
@@ -420,6 +432,14 @@ pub(crate) fn clean(text: &str) -> String {
         .take(MOST)
         .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
         .collect()
+}
+
+/// When a session says that its log-in was.
+fn when(since: &Value, now: Timestamp) -> String {
+    match since {
+        Value::Int(secs) => moment(Timestamp::from_secs(*secs), now),
+        _ => "at no moment that can be read".into(),
+    }
 }
 
 /// A moment, and how far it is.

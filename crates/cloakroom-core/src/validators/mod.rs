@@ -118,8 +118,10 @@ pub fn from_setting(
     options: &Map<String, Value>,
     read_file: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
 ) -> Result<Box<dyn PasswordValidator>, ValidatorsError> {
-    let class = name.strip_prefix("django.contrib.auth.password_validation.");
-    match class.map_or(name, |class| SHORT_NAMES.iter().find(|s| s.0 == class).map_or("", |s| s.1)) {
+    let path = name.strip_prefix("django.contrib.auth.password_validation.");
+    let class = path.unwrap_or(name);
+    let short = SHORT_NAMES.iter().find(|s| s.0 == class).map(|s| s.1);
+    match short.unwrap_or(if path.is_some() { "" } else { name }) {
         "user_attribute_similarity" => {
             let options = Options::new("user_attribute_similarity", options, &["user_attributes", "max_similarity"])?;
             let limit = options.get("max_similarity", "a number of at least 0.1", Value::as_f64)?;

@@ -7,6 +7,7 @@ use cloakroom::db::migrations::{self, Status};
 use cloakroom::db::users;
 use cloakroom::settings::Settings;
 use cloakroom::settings::checks::{self, Finding};
+use cloakroom::settings::hardening;
 use cloakroom_site::templates::{Templates, check_templates};
 
 use super::CommandError;
@@ -65,6 +66,8 @@ pub async fn run(site: &Cloakroom, args: &CheckArgs, terminal: &mut dyn Terminal
     }
     if args.deploy {
         findings.extend(checks::deploy(site.settings(), site.secret_keys()));
+        findings.extend(hardening::weaker(site.settings()));
+        terminal.say(&hardening::guarantee(site.settings()));
     }
     if findings.is_empty() {
         terminal.say("No problems found.");

@@ -149,7 +149,9 @@ fn print(story: &Story, terminal: &mut dyn Terminal) {
             Went::NotReached => ("·", "2"),
         };
         let name = step.as_str().replace('_', " ");
-        terminal.say(format!("  \x1b[{colour}m{mark}\x1b[0m \x1b[1m{name:<8}\x1b[0m {text}").trim_end());
+        let name = if text.is_empty() { name } else { format!("{name:<8} ") };
+        let weight = if text.is_empty() { "2" } else { "1" };
+        terminal.say(&format!("  \x1b[{colour}m{mark}\x1b[0m \x1b[{weight}m{name}\x1b[0m{text}"));
     }
     terminal.say("");
     terminal.say(&match &story.ending {

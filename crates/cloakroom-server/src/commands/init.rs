@@ -46,16 +46,17 @@ pub fn run(config: Option<&Path>, args: &InitArgs, terminal: &mut dyn Terminal) 
         )));
     }
     let answers = Answers::gather(args, terminal)?;
-    let text = answers.to_toml();
+    let key_path = path.with_file_name(DEFAULT_SECRET_KEY_FILE);
+    let text = answers.to_toml(&key_path);
     let settings = parse(&text)?;
-    // The key goes beside the file that names it.
-    let (keys, source) = with_key_beside(&path, settings.clone()).secret_keys(&OsRandom)?;
+    let (keys, source) = settings.secret_keys(&OsRandom)?;
     write_new(&path, &text).map_err(|e| match e.kind() {
-        io::ErrorKind::AlreadyExists => CommandError::Said(format!("{} has just been made by somebody else", path.display())),
+        io::ErrorKind::AlreadyExists => {
+            CommandError::Said(format!("{} has just been made by somebody else", path.display()))
+        }
         _ => CommandError::Said(format!("{} cannot be written: {e}", path.display())),
     })?;
     terminal.say(&format!("Settings are in \x1b[1m{}\x1b[0m; each has a comment.", path.display()));
-    let key_path = beside(&path, DEFAULT_SECRET_KEY_FILE);
     terminal.say(&match source {
         SecretKeySource::NewFile => format!(
             "A secret key is in \x1b[1m{}\x1b[0m, for its owner alone. Keep it out of version control, and keep a copy.",
@@ -88,7 +89,8 @@ impl Answers {
         let asks = !args.yes && terminal.is_tty();
         if !args.yes && !asks && args.host.is_empty() {
             return Err(CommandError::Said(
-                "nobody can be asked here: name the site by --host, such as --host www.example.com, and say --yes".into(),
+                "nobody can be asked here: name the site by --host, such as --host www.example.com, and say --yes"
+                    .into(),
             ));
         }
         let mut ask = |question: &str, given: Option<&String>, default: &str| -> Result<String, CommandError> {
@@ -120,11 +122,12 @@ impl Answers {
         Ok(Self { hosts, database, proxy, email_from })
     }
 
-    fn to_toml(&self) -> String {
+    fn to_toml(&self, key_path: &Path) -> String {
         let list = |items: &mut dyn Iterator<Item = &str>| items.map(quoted).collect::<Vec<_>>().join(", ");
         TEMPLATE
             .replace("{hosts}", &list(&mut self.hosts.iter().map(String::as_str)))
             .replace("{database}", &quoted(&self.database))
+            .replace("{key_file}", &quoted(&key_path.to_string_lossy()))
             .replace("{proxies}", &list(&mut self.proxy.split(',').map(str::trim)))
             .replace("{email_from}", &quoted(&self.email_from))
     }
@@ -155,15 +158,6 @@ fn parse(text: &str) -> Result<Settings, CommandError> {
     let mut raw = RawSettings::new();
     raw.read_text(text, Path::new(DEFAULT_FILE))?;
     Ok(Settings::parse(&raw)?)
-}
-
-fn beside(path: &Path, name: &str) -> PathBuf {
-    path.with_file_name(name)
-}
-
-fn with_key_beside(path: &Path, mut settings: Settings) -> Settings {
-    settings.secret_key_file = beside(path, &settings.secret_key_file).to_string_lossy().into_owned();
-    settings
 }
 
 /// Writes under another name first and links it into place, which fails if the place is taken. For the owner alone: a
@@ -203,9 +197,10 @@ mod tests {
     /// D11, F11: nothing is left on the weaker side but what only the operator can know.
     #[test]
     fn what_is_written_is_read_and_hardened() {
-        let settings = parse(&answers("www.example.com").to_toml()).unwrap();
+        let settings = parse(&answers("www.example.com").to_toml(Path::new("conf/secret_key"))).unwrap();
         assert_eq!(settings.allowed_hosts.as_deref().unwrap(), ["www.example.com", ".example.org"]);
         assert_eq!(settings.database_url.expose(), "postgres://site:p%22@db/site");
+        assert_eq!(settings.secret_key_file, "conf/secret_key");
         assert_eq!(settings.trusted_proxies, ["10.0.0.1", "10.0.0.2"]);
         assert_eq!(settings.default_from_email, "\"The site\" <site@example.com>");
         let key = cloakroom::core::secret::SecretKey::new("0123456789abcdefghijklmnopqrstuvwxyz-0123456789abcdefgh");

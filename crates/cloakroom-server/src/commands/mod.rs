@@ -5,6 +5,7 @@ pub mod check;
 pub mod clearsessions;
 pub mod createsuperuser;
 pub mod explain;
+pub mod init;
 pub mod migrate;
 pub mod serve;
 pub mod sessions;

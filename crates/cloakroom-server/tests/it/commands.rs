@@ -159,9 +159,10 @@ fn check_deploy_names_what_a_public_site_should_change() {
     let home = Home::quick().with_superuser();
     let said = succeeds(home.run(&["check", "--deploy"]));
     let ids: Vec<_> = said.lines().filter_map(|line| line.split_once(": warning: ")).map(|(id, _)| id).collect();
-    let expected = ["W016", "W004", "W008", "W020", "W012"].map(|n| format!("security.{n}"));
-    assert_eq!(ids, expected, "{said}");
-    assert!(said.ends_with("5 problems found.\n"), "{said}");
+    let django = ["W016", "W004", "W008", "W020", "W012"].map(|n| format!("security.{n}"));
+    let rows = [101, 102, 103, 104, 105, 106, 107, 109, 110, 111].map(|n| format!("cloakroom.W{n}"));
+    assert_eq!(ids, [&django[..], &rows].concat(), "{said}");
+    assert!(said.starts_with("Sessions are in SQLite: a log-out") && said.ends_with("15 problems found.\n"), "{said}");
 
     let home = home.with("SECURE_REFERRER_POLICY", "whatever");
     let wrong = home.run(&["check", "--deploy"]);
@@ -177,10 +178,24 @@ fn check_deploy_names_what_a_public_site_should_change() {
         ("SECURE_HSTS_INCLUDE_SUBDOMAINS", "true"),
         ("SECURE_HSTS_PRELOAD", "true"),
         ("SECURE_SSL_REDIRECT", "true"),
+        ("SECURITY_PROFILE", "hardened"),
+        ("SESSION_SAVE_EVERY_REQUEST", "true"),
+        ("SESSION_ABSOLUTE_AGE", "2592000"),
+        ("SESSION_COOKIE_NAME", "__Host-sessionid"),
+        ("CSRF_COOKIE_NAME", "__Host-csrftoken"),
+        ("PASSWORD_RESET_TIMEOUT", "3600"),
+        ("PASSWORD_HASHERS", r#"["pbkdf2_sha256"]"#),
+        (
+            "AUTH_PASSWORD_VALIDATORS",
+            r#"[{"NAME": "MinimumLengthValidator", "OPTIONS": {"min_length": 15}},
+                {"NAME": "CommonPasswordValidator", "OPTIONS": {"password_list_path": "breached.txt"}}]"#,
+        ),
     ] {
         home = home.with(setting, value);
     }
-    assert_eq!(succeeds(home.run(&["check", "--deploy"])), "No problems found.\n");
+    let home = home.with_file("breached.txt", "password\n");
+    let said = succeeds(home.run(&["check", "--deploy"]));
+    assert!(said.ends_with("\nNo problems found.\n") && said.lines().count() == 2, "{said}");
 }
 
 /// Each template is rendered before a visitor asks for it.

@@ -5,6 +5,7 @@
 
 mod browser;
 mod commands;
+mod init;
 mod program;
 mod serve;
 mod start;

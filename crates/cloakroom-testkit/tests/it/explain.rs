@@ -166,6 +166,55 @@ async fn sessions_that_come_to_an_end() {
     }
 }
 
+/// S05: a session ends so long after its log-in, however much it is used; one of before counts from its next use.
+#[tokio::test]
+async fn sessions_that_are_too_old() {
+    for engine in ENGINES {
+        let world = World::with(engine, |b| {
+            b.setting("SESSION_ABSOLUTE_AGE", 86_400).setting("SESSION_SAVE_EVERY_REQUEST", true)
+        })
+        .await;
+        let key = world.signed_in().await;
+        world.check(Some(&key), None, None).await;
+        world.site.clock().advance(std::time::Duration::from_secs(86_399));
+        world.check(Some(&key), None, None).await;
+        world.site.clock().advance(std::time::Duration::from_secs(1));
+        world.check(Some(&key), Some(Anonymous::TooOld), Some(Step::Age)).await;
+        if engine != "signed_cookies" {
+            assert_eq!(world.truth(Some(&key)).await, Some(Anonymous::NoSession), "{engine}: it was ended");
+        }
+
+        let c = world.site.cloakroom();
+        let session = c.sessions().open(None).load().await.unwrap();
+        let _ = c.auth().login_without_proof(&session, &world.alice, BackendChoice::First).await.unwrap();
+        session.remove("_cloakroom_since");
+        session.save().await.unwrap();
+        let key = session.key().unwrap().expose().to_owned();
+        world.check(Some(&key), None, None).await;
+        let session = c.sessions().open(Some(&key)).load().await.unwrap();
+        assert!(c.auth().get_user(&session).await.unwrap().is_authenticated());
+        assert!(session.contains_key("_cloakroom_since") && session.modified(), "{engine}: the next save keeps it");
+    }
+}
+
+/// S04: on the hardened profile a log-in over one's own session gives it a new key, on Django's it does not (A64).
+#[tokio::test]
+async fn a_second_log_in_makes_a_new_key_where_hardened() {
+    for (profile, same) in [("django", true), ("hardened", false)] {
+        let world = World::with("db", |b| b.setting("SECURITY_PROFILE", profile)).await;
+        let mut browser = world.site.browser();
+        browser.sign_in("/accounts/login/", "alice", "alice-pass-9Z").await;
+        let first = browser.cookie("sessionid").unwrap().to_owned();
+        browser.sign_in("/accounts/login/", "alice", "alice-pass-9Z").await;
+        let second = browser.cookie("sessionid").unwrap().to_owned();
+        assert_eq!(first == second, same, "{profile}");
+        world.check(Some(&second), None, None).await;
+        if !same {
+            world.check(Some(&first), Some(Anonymous::NoSession), Some(Step::Store)).await;
+        }
+    }
+}
+
 /// S33: what is stored was altered.
 #[tokio::test]
 async fn sessions_that_do_not_verify() {

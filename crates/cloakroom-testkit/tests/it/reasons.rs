@@ -77,6 +77,16 @@ async fn cookies(site: &TestSite) -> Vec<(Anonymous, Option<String>)> {
     let of_changed = signed_in(&changed).await;
     let _ = c.auth().set_password(&mut changed, &Secret::new("another-9Z".to_owned())).await.unwrap();
 
+    let session = c.sessions().open(None).load().await.unwrap();
+    let _ = c
+        .auth()
+        .login_without_proof(&session, &std::sync::Arc::new(alice.clone()), BackendChoice::First)
+        .await
+        .unwrap();
+    session.set_value("_cloakroom_since", T0.as_secs() - 86_400);
+    session.save().await.unwrap();
+    let of_old = Some(session.key().unwrap().expose().to_owned());
+
     vec![
         (Anonymous::NoCookie, None),
         (Anonymous::KeyMalformed, Some("short".into())),
@@ -90,6 +100,7 @@ async fn cookies(site: &TestSite) -> Vec<(Anonymous, Option<String>)> {
         (Anonymous::HashMissing, stored(vec![id(), model()]).await),
         (Anonymous::HashMismatch, stored(vec![id(), model(), (HASH, Value::from("0".repeat(64)))]).await),
         (Anonymous::HashMismatch, of_changed),
+        (Anonymous::TooOld, of_old),
     ]
 }
 
@@ -97,7 +108,8 @@ async fn cookies(site: &TestSite) -> Vec<(Anonymous, Option<String>)> {
 #[tokio::test]
 async fn the_client_never_learns_why_it_is_anonymous() {
     for profile in ["django", "hardened"] {
-        let site = TestSite::builder().frozen_at(T0).setting("SECURITY_PROFILE", profile).start().await;
+        let site = TestSite::builder().frozen_at(T0).setting("SECURITY_PROFILE", profile);
+        let site = site.setting("SESSION_ABSOLUTE_AGE", 86_400).start().await;
         let all = cookies(&site).await;
         for (method, path) in [
             (Method::GET, "/accounts/profile/"),
@@ -134,17 +146,19 @@ async fn a_refused_log_in_is_the_same_for_all() {
     let site = TestSite::builder().frozen_at(T0).setting("THROTTLE", false).start().await;
     let _ = cookies(&site).await;
     let auth = site.cloakroom().auth();
+    site.user("member").await;
     site.user("locked").await;
     let mut locked = auth.user_by_username("locked").await.unwrap().unwrap();
     let _ = auth.set_unusable_password(&mut locked).await.unwrap();
     let long = "x".repeat(5_000);
+    // Names of one length, since the form shows them again.
     let tries = [
         ("nobody", "nobody-pass-9Z"),
-        ("alice", "wrong"),
+        ("member", "wrong"),
         ("closed", "closed-pass-9Z"),
         ("closed", "wrong"),
         ("locked", "locked-pass-9Z"),
-        ("alice", long.as_str()),
+        ("member", long.as_str()),
         ("nobody", long.as_str()),
     ];
     let (mut pages, mut answers) = (Vec::new(), Vec::new());

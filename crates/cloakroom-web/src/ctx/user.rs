@@ -39,7 +39,7 @@ impl Ctx {
         };
         match reason {
             // The event of the session's end says so.
-            Anonymous::HashMissing | Anonymous::HashMismatch => {}
+            Anonymous::HashMissing | Anonymous::HashMismatch | Anonymous::TooOld => {}
             _ if reason.is_ordinary() => tracing::debug!(
                 target: "cloakroom::auth", event = "anonymous", outcome = "anonymous", reason = %reason, path = ?self.path()
             ),

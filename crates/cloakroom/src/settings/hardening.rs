@@ -32,7 +32,10 @@ pub enum Row {
 pub const ROWS: [(&str, Row); 14] = [
     ("A01", Row::BySettings),
     ("A06", Row::BySettings),
-    ("A18", Row::Always("no page shows a hash, and an administrator's page to choose others' passwords does not exist")),
+    (
+        "A18",
+        Row::Always("no page shows a hash, and an administrator's page to choose others' passwords does not exist"),
+    ),
     ("C01", Row::BySettings),
     ("C04", Row::BySettings),
     ("C12", Row::BySettings),
@@ -189,12 +192,16 @@ pub fn guarantee(s: &Settings) -> String {
     };
     let shared = !s.cache_url.expose().starts_with("memory:");
     match (s.session_engine.as_str(), shared) {
-        ("cache", true) => "Sessions are in the cache alone, shared by all processes: a log-out holds everywhere at once; a cache \
+        ("cache", true) => {
+            "Sessions are in the cache alone, shared by all processes: a log-out holds everywhere at once; a cache \
                             that forgets signs people out."
-            .into(),
-        ("cache", false) => "Sessions are in this process's memory alone: no other process sees them, and a restart signs \
+                .into()
+        }
+        ("cache", false) => {
+            "Sessions are in this process's memory alone: no other process sees them, and a restart signs \
                              everybody out."
-            .into(),
+                .into()
+        }
         ("cached_db", true) => format!(
             "Sessions are in {database}, read through a shared cache: a log-out holds everywhere at once; a process that dies \
              in mid-write may leave a copy for ten seconds."
@@ -204,10 +211,14 @@ pub fn guarantee(s: &Settings) -> String {
              reaches the others only when their copy's time is over. Set CACHE_URL to a server for more than one process."
         ),
         ("file", _) => "Sessions are in a folder: a log-out holds at once in every process that shares it.".into(),
-        ("signed_cookies", _) => "Sessions are in the browsers alone: a log-out takes the cookie away, but a copy of it works \
+        ("signed_cookies", _) => {
+            "Sessions are in the browsers alone: a log-out takes the cookie away, but a copy of it works \
                                   until SESSION_COOKIE_AGE is over; only a new password or SECRET_KEY ends it before."
-            .into(),
-        _ => format!("Sessions are in {database}: a log-out, a closed account, a new password hold at once in every process."),
+                .into()
+        }
+        _ => format!(
+            "Sessions are in {database}: a log-out, a closed account, a new password hold at once in every process."
+        ),
     }
 }
 
@@ -285,7 +296,11 @@ mod tests {
             ("SESSION_COOKIE_SAMESITE", json!("None"), &["C04"]),
             ("CSRF_COOKIE_SAMESITE", json!(false), &["C04"]),
             ("PASSWORD_RESET_TIMEOUT", json!(3_601), &["R01"]),
-            ("PASSWORD_HASHERS", json!(["pbkdf2_sha256", "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher"]), &["T07"]),
+            (
+                "PASSWORD_HASHERS",
+                json!(["pbkdf2_sha256", "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher"]),
+                &["T07"],
+            ),
             ("PASSWORD_HASHERS", json!(["md5", "pbkdf2_sha256"]), &["T07"]),
             ("THROTTLE", json!(false), &["E04"]),
             ("SECURE_PROXY_SSL_HEADER", json!(["HTTP_X_FORWARDED_PROTO", "https"]), &["E07"]),

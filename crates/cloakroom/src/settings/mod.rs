@@ -20,6 +20,7 @@
 
 pub mod checks;
 mod error;
+pub mod hardening;
 mod models;
 mod names;
 mod read;
@@ -54,8 +55,9 @@ pub enum SecurityProfile {
     /// Django's, to the letter.
     #[default]
     Django,
-    /// The safer one: a cookie is deleted or replaced only by a request that changed its session (D8), and sliding
-    /// expiry writes seldom (D15).
+    /// The safer one: a cookie is deleted or replaced only by a request that changed its session (D8), sliding expiry
+    /// writes seldom (D15), a log-in over the same user's session gives it a new key (S04), and cookies that browsers
+    /// would not keep stop the start (C01). [`hardening`] names what else is left to settings.
     Hardened,
 }
 
@@ -142,6 +144,8 @@ pub struct Settings {
     pub secure_ssl_redirect: bool,
     /// `django` or `hardened`.
     pub security_profile: SecurityProfile,
+    /// Seconds since the log-in after which a session ends, used or not (S05); `None` is no limit. Not Django's.
+    pub session_absolute_age: Option<i64>,
     pub session_cache_alias: String,
     /// Seconds.
     pub session_cookie_age: i64,

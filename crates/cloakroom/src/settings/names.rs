@@ -107,6 +107,7 @@ settings! {
     "SECURE_SSL_HOST" OptionalText,
     "SECURE_SSL_REDIRECT" Bool,
     "SECURITY_PROFILE" Text,
+    "SESSION_ABSOLUTE_AGE" OptionalInt,
     "SESSION_CACHE_ALIAS" Text,
     "SESSION_COOKIE_AGE" Int,
     "SESSION_COOKIE_DOMAIN" OptionalText,

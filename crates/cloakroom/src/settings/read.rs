@@ -127,6 +127,7 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         secure_ssl_host: r.optional_text("SECURE_SSL_HOST", None)?,
         secure_ssl_redirect: r.bool("SECURE_SSL_REDIRECT", false)?,
         security_profile: profile,
+        session_absolute_age: r.age("SESSION_ABSOLUTE_AGE")?,
         session_cache_alias: r.text("SESSION_CACHE_ALIAS", "default")?,
         session_cookie_age: r.int("SESSION_COOKIE_AGE", 1_209_600)?,
         session_cookie_domain: r.optional_text("SESSION_COOKIE_DOMAIN", None)?,
@@ -268,6 +269,13 @@ impl Reader<'_> {
             *limit = self.limit(name, *limit)?;
         }
         Ok(if self.bool("THROTTLE", true)? { limits } else { ThrottleLimits::none() })
+    }
+
+    fn age(&self, name: &str) -> Result<Option<i64>, SettingsError> {
+        match self.optional_int(name, None)? {
+            Some(secs) if secs <= 0 => Err(self.invalid(name, "a number of seconds above 0, or null")),
+            age => Ok(age),
+        }
     }
 
     /// At least one, as with none nobody could sign in.

@@ -95,6 +95,15 @@ impl RawSettings {
     fn read_file(&mut self, path: &Path) -> Result<(), SettingsError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| SettingsError::Unreadable { path: path.into(), source })?;
+        self.read_text(&text, path)
+    }
+
+    /// Reads the text of a settings file; `path` is where errors say that it stands.
+    ///
+    /// # Errors
+    ///
+    /// A text that is not TOML, an unknown name.
+    pub fn read_text(&mut self, text: &str, path: &Path) -> Result<(), SettingsError> {
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
             // The parser's own display quotes the line, and a line may hold a secret.
             let line = e.span().map(|s| text[..s.start.min(text.len())].matches('\n').count() + 1);
