@@ -1,0 +1,89 @@
+//! Nothing stale is served (S21): several processes on one store, operations drawn at random, and after each a look on every
+//! node.
+//!
+//! `CLOAKROOM_STALE_STEPS` says how many operations; with the feature `services` PostgreSQL and MySQL are stores too, with
+//! `django` the real Django is one of the nodes.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod model;
+mod node;
+
+use std::time::Duration;
+
+use cloakroom_testkit::TestSite;
+
+use crate::model::{Model, Rule};
+use crate::node::{Far, Near, Node};
+
+const STEPS: usize = 600;
+
+fn steps() -> usize {
+    std::env::var("CLOAKROOM_STALE_STEPS").map_or(STEPS, |steps| steps.parse().expect("a number of steps"))
+}
+
+/// Not a test but a process of its own, when another test starts it.
+#[test]
+fn a_node() {
+    if let Some(url) = std::env::var_os("CLOAKROOM_NODE_URL") {
+        node::serve(url.to_str().unwrap());
+    }
+}
+
+/// The tables, three people, and a group.
+async fn prepare(url: &str) -> Vec<String> {
+    let node = Near::open(url).await;
+    node.prepare().await
+}
+
+async fn prove(url: &str, mut nodes: Vec<Box<dyn Node>>, rule: Rule) {
+    let users = prepare(url).await;
+    nodes.push(Box::new(Near::open(url).await));
+    nodes.push(Box::new(Far::cloakroom(url)));
+    nodes.push(Box::new(Far::cloakroom(url)));
+    let steps = steps();
+    let mut model = Model::new(users, rule);
+    for step in 0..steps {
+        model.step(step, &mut nodes).await;
+    }
+    let Near { db, .. } = Near::open(url).await;
+    assert_eq!(rule.bound, db.freshness().bound());
+    println!("{steps} steps, {} reads, {} of them of somebody who is signed in", model.reads, model.signed_in);
+    assert!(model.signed_in > steps / 4, "the proof proves something");
+}
+
+/// SQLite: strict, between three of our processes.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_stale_is_served_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/db.sqlite3", folder.path().display());
+    prove(&url, Vec::new(), Rule { bound: Duration::ZERO }).await;
+}
+
+/// SQLite: strict, with the real Django on the same file.
+#[cfg(feature = "django")]
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_stale_is_served_beside_django() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db.sqlite3");
+    let url = format!("sqlite://{}", path.display());
+    prepare(&url).await;
+    let django = Far::django(&path, TestSite::SECRET_KEY);
+    prove(&url, vec![Box::new(django)], Rule { bound: Duration::ZERO }).await;
+}
+
+/// PostgreSQL as it is by itself: strict.
+#[cfg(feature = "services")]
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_stale_is_served_on_postgres() {
+    let own = cloakroom_testkit::OwnDatabase::postgres();
+    prove(&own.url(), Vec::new(), Rule { bound: Duration::ZERO }).await;
+}
+
+/// MySQL: strict.
+#[cfg(feature = "services")]
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_stale_is_served_on_mysql() {
+    let own = cloakroom_testkit::OwnDatabase::mysql();
+    prove(&own.url(), Vec::new(), Rule { bound: Duration::ZERO }).await;
+}

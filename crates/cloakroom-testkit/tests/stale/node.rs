@@ -1,0 +1,203 @@
+//! A node: one process that changes sessions and users and says whom a session names. It is told in lines what to do.
+
+use std::io::{BufRead, BufReader, Write};
+use std::pin::Pin;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+
+use cloakroom::auth::permissions::Holder;
+use cloakroom::auth::{Auth, BackendChoice, Identity};
+use cloakroom::core::clock::SystemClock;
+use cloakroom::core::keys::{SessionKey, UserId};
+use cloakroom::core::models::EncodedHash;
+use cloakroom::core::random::OsRandom;
+use cloakroom::core::secret::{SecretKey, SecretKeys};
+use cloakroom::core::value::Value;
+use cloakroom::db::users::{Flag, NewUser};
+use cloakroom::db::{Database, DatabaseUrl, Options, groups, migrations, users};
+use cloakroom::sessions::{AnyEngine, DbEngine, SessionConfig, SessionError, Sessions, TextCodec};
+use cloakroom_testkit::TestSite;
+
+pub(crate) const GROUP: &str = "editors";
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What does as it is told and answers with a line.
+pub(crate) trait Node: Send {
+    fn tell<'a>(&'a mut self, line: &'a str) -> BoxFuture<'a, String>;
+}
+
+/// A node in this process.
+pub(crate) struct Near {
+    pub(crate) db: Database,
+    auth: Auth,
+    sessions: Sessions,
+}
+
+impl Near {
+    pub(crate) async fn open(url: &str) -> Self {
+        let db = Database::open(&DatabaseUrl::parse(url).unwrap(), Options::default()).await.unwrap();
+        let keys = SecretKeys::new(SecretKey::new(TestSite::SECRET_KEY).unwrap(), Vec::new());
+        let auth = Auth::builder(db.clone(), keys.clone()).build().unwrap();
+        let config = SessionConfig::default();
+        let engine = AnyEngine::Db(DbEngine::new(db.clone(), TextCodec::new(&keys), config.age_secs));
+        let sessions = Sessions::new(engine, config, Arc::new(SystemClock), Arc::new(OsRandom));
+        Self { db, auth, sessions }
+    }
+
+    /// Makes the tables, three people and a group, unless they are there; the people's keys.
+    pub(crate) async fn prepare(&self) -> Vec<String> {
+        let now = self.auth.now();
+        migrations::migrate(&self.db, now, &mut |_| {}).await.unwrap();
+        let mut ids = Vec::new();
+        for name in ["alice", "bob", "carol"] {
+            if users::by_username(&self.db, name).await.unwrap().is_none() {
+                let _ = users::create(&self.db, NewUser::new(name, EncodedHash::new("!first"), now)).await.unwrap();
+            }
+            ids.push(users::by_username(&self.db, name).await.unwrap().unwrap().id.to_string());
+        }
+        if groups::by_name(&self.db, GROUP).await.unwrap().is_none() {
+            let _ = groups::create(&self.db, GROUP).await.unwrap();
+        }
+        ids
+    }
+
+    async fn act(&self, line: &str) -> String {
+        let words: Vec<&str> = line.split(' ').collect();
+        let user = |text: &str| UserId::from(text.parse::<i64>().unwrap());
+        let group = async || Holder::Group(groups::by_name(&self.db, GROUP).await.unwrap().unwrap().id);
+        match words[..] {
+            ["login", id] => {
+                let session = self.sessions.open(None).load().await.unwrap();
+                let user = Arc::new(users::by_id(&self.db, &user(id)).await.unwrap().unwrap());
+                let _ = self.auth.login_without_proof(&session, &user, BackendChoice::Only).await.unwrap();
+                session.save().await.unwrap();
+                return session.key().unwrap().expose().to_owned();
+            }
+            ["logout", key] => {
+                let session = self.sessions.open(Some(key)).load().await.unwrap();
+                self.auth.logout(&session, None).await.unwrap();
+            }
+            ["end", key] => self.sessions.end(&SessionKey::parse(key).unwrap()).await.unwrap(),
+            ["edit", key, n] => {
+                let session = self.sessions.open(Some(key)).load().await.unwrap();
+                session.set_value("n", n.parse::<i64>().unwrap());
+                match session.save().await {
+                    Ok(()) | Err(SessionError::Interrupted) => {}
+                    Err(e) => panic!("{e}"),
+                }
+            }
+            ["password", id, text] => {
+                let _ = users::set_password(&self.db, &user(id), &EncodedHash::new(text)).await.unwrap();
+            }
+            ["active", id, value] => {
+                let _ = users::set_flag(&self.db, &user(id), Flag::Active, value == "1").await.unwrap();
+            }
+            ["grant", id, perm] => drop(self.auth.grant(&Holder::User(user(id)), perm).await.unwrap()),
+            ["revoke", id, perm] => drop(self.auth.revoke(&Holder::User(user(id)), perm).await.unwrap()),
+            ["join", id] => drop(self.auth.join_group(&user(id), GROUP).await.unwrap()),
+            ["leave", id] => drop(self.auth.leave_group(&user(id), GROUP).await.unwrap()),
+            ["allow", perm] => drop(self.auth.grant(&group().await, perm).await.unwrap()),
+            ["forbid", perm] => drop(self.auth.revoke(&group().await, perm).await.unwrap()),
+            ["read", key] => return self.read(key).await,
+            _ => panic!("{line}"),
+        }
+        "ok".to_owned()
+    }
+
+    /// Whom the session names, what they may do, and what is in the session.
+    async fn read(&self, key: &str) -> String {
+        let session = self.sessions.open(Some(key)).load().await.unwrap();
+        let identity = self.auth.get_user(&session).await.unwrap();
+        let Identity::User(user, _) = &identity else { return "nobody".to_owned() };
+        let set = self.auth.permissions(Some(user)).await.unwrap();
+        let may: String = ["add", "change", "delete"]
+            .map(|verb| if set.has_perm(&format!("auth.{verb}_user")) { '1' } else { '0' })
+            .iter()
+            .collect();
+        let n = match session.get_value("n") {
+            Some(Value::Int(n)) => n,
+            _ => 0,
+        };
+        format!("{} {may} {n}", user.id)
+    }
+}
+
+impl Node for Near {
+    fn tell<'a>(&'a mut self, line: &'a str) -> BoxFuture<'a, String> {
+        Box::pin(self.act(line))
+    }
+}
+
+/// What answers begin with, among what else a program prints.
+const ANSWER: &str = "> ";
+
+/// Does what standard input says.
+pub(crate) fn serve(url: &str) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let node = Near::open(url).await;
+        for line in std::io::stdin().lock().lines() {
+            let answer = node.act(&line.unwrap()).await;
+            let mut out = std::io::stdout();
+            writeln!(out, "{ANSWER}{answer}").unwrap();
+            out.flush().unwrap();
+        }
+    });
+}
+
+/// A node in a process of its own; killed when dropped.
+pub(crate) struct Far {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Far {
+    pub(crate) fn cloakroom(url: &str) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["a_node", "--exact", "--nocapture"]).env("CLOAKROOM_NODE_URL", url);
+        Self::start(command)
+    }
+
+    #[cfg(feature = "django")]
+    pub(crate) fn django(database: &std::path::Path, secret_key: &str) -> Self {
+        let venv = std::env::var_os("ORACLE_VENV").expect("ORACLE_VENV names a Python environment with Django");
+        let script = concat!(include_str!("../django/settings.py"), "\n", include_str!("django.py"));
+        let mut command = Command::new(std::path::PathBuf::from(venv).join("bin/python"));
+        command.args(["-u", "-c", script]).env("SITE_DATABASE", database).env("SITE_SECRET_KEY", secret_key);
+        Self::start(command)
+    }
+
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (stdin, stdout) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, stdin, stdout }
+    }
+
+    fn ask(&mut self, line: &str) -> String {
+        writeln!(self.stdin, "{line}").unwrap();
+        self.stdin.flush().unwrap();
+        loop {
+            let mut answer = String::new();
+            assert!(self.stdout.read_line(&mut answer).unwrap() > 0, "the node is gone");
+            // The test runner prints the test's name first, on the same line.
+            if let Some((_, answer)) = answer.trim_end().split_once(ANSWER) {
+                return answer.to_owned();
+            }
+        }
+    }
+}
+
+impl Node for Far {
+    fn tell<'a>(&'a mut self, line: &'a str) -> BoxFuture<'a, String> {
+        Box::pin(async move { tokio::task::block_in_place(|| self.ask(line)) })
+    }
+}
+
+impl Drop for Far {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
