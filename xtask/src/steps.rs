@@ -95,7 +95,7 @@ fn services() -> Outcome {
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     execute(
         Command::new(program)
-            .args(["test", "--workspace", "--features", "services,django", "--test", "services"])
+            .args(["test", "--workspace", "--features", "services,django", "--test", "services", "--test", "stale"])
             .env("ORACLE_VENV", oracle)
             .envs(services.variables().iter().cloned()),
     )
@@ -113,7 +113,17 @@ fn django() -> Outcome {
     let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     execute(
         Command::new(program)
-            .args(["test", "--package", "cloakroom-testkit", "--features", "django", "--test", "django"])
+            .args([
+                "test",
+                "--package",
+                "cloakroom-testkit",
+                "--features",
+                "django",
+                "--test",
+                "django",
+                "--test",
+                "stale",
+            ])
             .env("ORACLE_VENV", oracle),
     )
 }

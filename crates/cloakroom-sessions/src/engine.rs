@@ -247,6 +247,19 @@ impl AnyEngine {
         }
     }
 
+    /// What holds of the age of what requests are served, for operators (S21).
+    #[must_use]
+    pub fn guarantee(&self) -> String {
+        match self.current() {
+            Self::Db(engine) => engine.database().freshness().to_string(),
+            Self::CachedDb(_) => {
+                "the cache's copies, as in Django; whoever changes or ends a session sees to its copy".into()
+            }
+            Self::SignedCookies(_) => "none: what a cookie says is good until its age is over".into(),
+            _ => "strict: each request asks the store".into(),
+        }
+    }
+
     pub(crate) fn keeps_data_in_cookie(&self) -> bool {
         matches!(self.current(), Self::SignedCookies(_))
     }

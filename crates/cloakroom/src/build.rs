@@ -180,7 +180,7 @@ impl EngineParts<'_> {
     fn engine(&self, name: &str, cookie_name: &str) -> Result<AnyEngine, BuildError> {
         let age = self.s.session_cookie_age;
         let text = || TextCodec::with_format(self.keys, self.format.clone());
-        let on_db = || DbEngine::new(self.db.clone(), text(), age);
+        let on_db = || DbEngine::new(self.db.clone(), text(), age).with_near_bytes(near_bytes(self.s).0);
         Ok(match name {
             "cache" => AnyEngine::Cache(CacheEngine::new(Arc::clone(self.cache), age)),
             "cached_db" => AnyEngine::CachedDb(CachedDbEngine::new(on_db(), Arc::clone(self.cache), age)),
@@ -207,6 +207,12 @@ fn session_format(s: &Settings, clock: &Arc<dyn Clock>) -> Format {
         }
         _ => Format::default(),
     }
+}
+
+/// How much memory copies of sessions, and of users, may take.
+pub(crate) const fn near_bytes(s: &Settings) -> (u64, u64) {
+    let users = s.near_cache_bytes / 4;
+    (s.near_cache_bytes - users, users)
 }
 
 pub(crate) fn reset_timeout(s: &Settings) -> Duration {

@@ -29,6 +29,8 @@ pub fn before_opening(settings: &Settings, terminal: &mut dyn Terminal) -> Resul
 ///
 /// [`CommandError::Checks`] when something was found that must be mended.
 pub async fn run(site: &Cloakroom, args: &CheckArgs, terminal: &mut dyn Terminal) -> Result<(), CommandError> {
+    terminal.say(&format!("Sessions: {}.", site.sessions().engine().guarantee()));
+    terminal.say(&format!("Users and permissions: {}.", site.db().freshness()));
     let mut findings = Vec::new();
     match migrations::status(site.db()).await? {
         Status::Ready => {}

@@ -11,8 +11,6 @@ mod node;
 
 use std::time::Duration;
 
-use cloakroom_testkit::TestSite;
-
 use crate::model::{Model, Rule};
 use crate::node::{Far, Near, Node};
 
@@ -68,7 +66,7 @@ async fn nothing_stale_is_served_beside_django() {
     let path = folder.path().join("db.sqlite3");
     let url = format!("sqlite://{}", path.display());
     prepare(&url).await;
-    let django = Far::django(&path, TestSite::SECRET_KEY);
+    let django = Far::django(&path, cloakroom_testkit::TestSite::SECRET_KEY);
     prove(&url, vec![Box::new(django)], Rule { bound: Duration::ZERO }).await;
 }
 
@@ -86,4 +84,24 @@ async fn nothing_stale_is_served_on_postgres() {
 async fn nothing_stale_is_served_on_mysql() {
     let own = cloakroom_testkit::OwnDatabase::mysql();
     prove(&own.url(), Vec::new(), Rule { bound: Duration::ZERO }).await;
+}
+
+/// D5: where no copy is used, session and user come in one round trip, once it is known whose session it is.
+#[cfg(feature = "services")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_in_request_asks_a_server_once() {
+    for own in [cloakroom_testkit::OwnDatabase::postgres(), cloakroom_testkit::OwnDatabase::mysql()] {
+        let mut node = Near::open(&own.url()).await;
+        let users = node.prepare().await;
+        let key = node.tell(&format!("login {}", users[0])).await;
+        let mut asked = Vec::new();
+        for _ in 0..4 {
+            let before = node.db.round_trips();
+            assert!(node.names_somebody(&key).await);
+            asked.push(node.db.round_trips() - before);
+        }
+        assert_eq!(asked, [2, 1, 1, 1], "{:?}", node.db);
+        node.tell(&format!("active {} 0", users[0])).await;
+        assert!(!node.names_somebody(&key).await);
+    }
 }

@@ -105,6 +105,12 @@ impl Near {
         "ok".to_owned()
     }
 
+    #[cfg(feature = "services")]
+    pub(crate) async fn names_somebody(&self, key: &str) -> bool {
+        let session = self.sessions.open(Some(key)).load().await.unwrap();
+        self.auth.get_user(&session).await.unwrap().is_authenticated()
+    }
+
     /// Whom the session names, what they may do, and what is in the session.
     async fn read(&self, key: &str) -> String {
         let session = self.sessions.open(Some(key)).load().await.unwrap();

@@ -117,6 +117,9 @@ pub struct Settings {
     pub message_storage: String,
     /// Where the server answers Prometheus; nowhere by default. Not Django's.
     pub metrics_addr: Option<SocketAddr>,
+    /// How many bytes of memory copies of sessions, users and permissions may take; 0 keeps none. They are used only while
+    /// the database has nothing newer. Not Django's.
+    pub near_cache_bytes: u64,
     /// The application's models, each with its app's label: `migrate` makes their content types and permissions (A80). Not
     /// Django's, whose models say this themselves.
     pub models: Vec<(String, ModelMeta)>,

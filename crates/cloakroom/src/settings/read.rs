@@ -107,6 +107,7 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         logout_redirect_url: r.optional_text("LOGOUT_REDIRECT_URL", None)?,
         message_storage: r.choice("MESSAGE_STORAGE", "fallback", &MESSAGE_STORAGES)?,
         metrics_addr: r.address("METRICS_ADDR")?,
+        near_cache_bytes: r.bytes("NEAR_CACHE_BYTES", NEAR_CACHE_BYTES)?,
         models: r.models()?,
         password_hashers: r.list("PASSWORD_HASHERS", &PASSWORD_HASHERS)?,
         password_reset_timeout: r.int("PASSWORD_RESET_TIMEOUT", 259_200)?,
@@ -176,6 +177,9 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
     check_fallbacks(&settings)?;
     Ok(settings)
 }
+
+/// 64 MiB: room for some 50,000 sessions and their users.
+const NEAR_CACHE_BYTES: i64 = 64 << 20;
 
 /// What is read besides must be something else, and must end.
 fn check_fallbacks(s: &Settings) -> Result<(), SettingsError> {
@@ -276,6 +280,10 @@ impl Reader<'_> {
             Some(secs) if secs <= 0 => Err(self.invalid(name, "a number of seconds above 0, or null")),
             age => Ok(age),
         }
+    }
+
+    fn bytes(&self, name: &str, default: i64) -> Result<u64, SettingsError> {
+        u64::try_from(self.int(name, default)?).map_err(|_| self.invalid(name, "a number of bytes, 0 or more"))
     }
 
     /// At least one, as with none nobody could sign in.
