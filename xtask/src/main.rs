@@ -1,5 +1,6 @@
 //! `cargo xtask`: the project's own commands.
 
+mod bench;
 mod services;
 mod steps;
 mod terminal;
@@ -16,6 +17,7 @@ The project's own commands.
 
 Usage: cargo xtask test [--without NAME]... [--only NAME]...
        cargo xtask services -- COMMAND...
+       cargo xtask bench [--gate] [--rounds N] [--seconds N] [--stored N]... [--only NAME]... [--without-peers] [--out DIR]
        cargo xtask list
 
   test      runs everything; installs and starts what it needs; names what it could not run, and fails then,
@@ -26,12 +28,15 @@ Usage: cargo xtask test [--without NAME]... [--only NAME]...
               CLOAKROOM_TEST_MYSQL     mysql://..., the same on MariaDB
               CLOAKROOM_TEST_REDIS     redis://...
               CLOAKROOM_TEST_CA        the file with the certificate that the first two show for TLS
+  bench     measures release builds beside bare axum, axum-login and Django, in one run; --gate fails where a goal is
+            missed; --out writes benchmarks.md and benchmarks.svg there
   list      prints the names of the steps
 
 Examples:
   cargo xtask test
   cargo xtask test --without browser --without diff
   cargo xtask test --only clippy
+  cargo xtask bench --gate --stored 1000000 --stored 10000000 --out docs
   cargo xtask services -- cargo test -p cloakroom-db --features services --test services
 ";
 
@@ -47,6 +52,16 @@ fn main() -> ExitCode {
         }
         ["test", options @ ..] => match steps::choose(options) {
             Ok(chosen) => steps::run(&chosen),
+            Err(message) => fail(&message),
+        },
+        ["bench", options @ ..] => match bench::Bench::read(options) {
+            Ok(bench) => match bench.run() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(Failure::Missing(why) | Failure::Failed(why)) => {
+                    terminal::error(&why);
+                    ExitCode::FAILURE
+                }
+            },
             Err(message) => fail(&message),
         },
         ["services", "--", program, arguments @ ..] => with_services(program, arguments),

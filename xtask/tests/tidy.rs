@@ -36,6 +36,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("cloakroom-server", &["cloakroom", "cloakroom-site"]),
     ("cloakroom-probe", &["cloakroom", "cloakroom-site", "cloakroom-server"]),
+    ("cloakroom-bench", &["cloakroom", "cloakroom-site"]),
     ("cloakroom-testservers", &[]),
     ("cloakroom-testkit", &["cloakroom", "cloakroom-site", "cloakroom-testservers"]),
 ];
@@ -48,9 +49,17 @@ const HOMES: &[(&str, &[&str])] = &[
     ("redis", &["cloakroom-cache"]),
     (
         "axum",
-        &["cloakroom-web", "cloakroom", "cloakroom-site", "cloakroom-server", "cloakroom-probe", "cloakroom-testkit"],
+        &[
+            "cloakroom-web",
+            "cloakroom",
+            "cloakroom-site",
+            "cloakroom-server",
+            "cloakroom-probe",
+            "cloakroom-bench",
+            "cloakroom-testkit",
+        ],
     ),
-    ("clap", &["cloakroom-server", "cloakroom-probe"]),
+    ("clap", &["cloakroom-server", "cloakroom-probe", "cloakroom-bench"]),
     ("minijinja", &["cloakroom-site"]),
 ];
 

@@ -1,0 +1,256 @@
+//! One run: stores filled, servers started, pages asked for in turn, round after round.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::Failure;
+use crate::load::{self, Met, Request};
+use crate::process::{Server, spare_address};
+use crate::servers::{Kind, Prepared, STORED};
+
+/// The core of the server, and that of the load: one takes no time from the other.
+const SERVER_CORE: usize = 0;
+const LOAD_CORE: usize = 1;
+
+/// Of the sessions stored, how many are asked for.
+const ACTIVE: u64 = 1_000_000;
+
+/// What to measure.
+pub(crate) struct Plan {
+    pub(crate) binaries: PathBuf,
+    pub(crate) rounds: usize,
+    pub(crate) load: Duration,
+    pub(crate) stored: Vec<u64>,
+    pub(crate) only: Vec<String>,
+}
+
+/// What a page is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Page {
+    Anonymous,
+    SignedIn,
+    Count,
+    Login,
+}
+
+impl Page {
+    pub(crate) const ALL: [Self; 4] = [Self::Anonymous, Self::SignedIn, Self::Count, Self::Login];
+
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous page",
+            Self::SignedIn => "signed-in page",
+            Self::Count => "write in the session",
+            Self::Login => "log-in",
+        }
+    }
+
+    /// Whether it says anything of this server.
+    fn concerns(self, kind: Kind) -> bool {
+        match self {
+            Self::Login => matches!(kind, Kind::Sqlite | Kind::Django),
+            _ => true,
+        }
+    }
+
+    fn request(self, prepared: &Prepared) -> Request {
+        let path = match self {
+            Self::Anonymous => return Request::Anonymous,
+            Self::Login => return Request::Login,
+            Self::SignedIn => "/profile/",
+            Self::Count => "/count/",
+        };
+        if prepared.kind == Kind::Bare {
+            return Request::Anonymous;
+        }
+        Request::Keys { path, cookie: prepared.kind.cookie(), file: prepared.keys() }
+    }
+}
+
+/// Medians of a page's rounds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figure {
+    /// Processor time a request.
+    pub(crate) cpu: Duration,
+    pub(crate) per_second: f64,
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+}
+
+/// Of a server as a whole.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Footprint {
+    pub(crate) cold_start: Duration,
+    pub(crate) idle: u64,
+    pub(crate) after: u64,
+}
+
+/// What a run came to.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    pub(crate) pages: BTreeMap<(Kind, Page), Figure>,
+    pub(crate) footprints: BTreeMap<Kind, Footprint>,
+    /// The signed-in page by the number of sessions stored.
+    pub(crate) stored: BTreeMap<u64, Figure>,
+    /// Who was not measured, and what was missing.
+    pub(crate) missing: Vec<(Kind, &'static str)>,
+}
+
+impl Figures {
+    /// How many times the processor time of bare axum's page a page takes.
+    pub(crate) fn ratio(&self, kind: Kind, page: Page) -> Option<f64> {
+        let limit = self.pages.get(&(Kind::Bare, Page::Anonymous))?.cpu.as_secs_f64();
+        Some(self.pages.get(&(kind, page))?.cpu.as_secs_f64() / limit)
+    }
+}
+
+/// Measures as planned.
+pub(crate) fn run(plan: &Plan) -> Result<Figures, Failure> {
+    let folder = std::env::temp_dir().join(format!("cloakroom-bench-{}", std::process::id()));
+    fs::create_dir(&folder)?;
+    let figures = in_folder(plan, &folder);
+    // What is left is in the temporary folder.
+    let _ = fs::remove_dir_all(&folder);
+    figures
+}
+
+fn in_folder(plan: &Plan, folder: &Path) -> Result<Figures, Failure> {
+    let mut figures = Figures::default();
+    let mut prepared = Vec::new();
+    for kind in Kind::ALL {
+        if !plan.only.is_empty() && kind != Kind::Bare && !plan.only.iter().any(|name| name == kind.name()) {
+            continue;
+        }
+        if let Some(missing) = kind.missing() {
+            eprintln!("{} is not measured: {missing} is not set", kind.title());
+            figures.missing.push((kind, missing));
+            continue;
+        }
+        eprintln!("filling the store of {}", kind.title());
+        prepared.push(Prepared::new(kind, &plan.binaries, folder)?);
+    }
+    compare(plan, folder, &prepared, &mut figures)?;
+    if let Some(sqlite) = prepared.iter().find(|p| p.kind == Kind::Sqlite)
+        && !plan.stored.is_empty()
+    {
+        grow(plan, folder, sqlite, &mut figures)?;
+    }
+    Ok(figures)
+}
+
+/// Samples of one page of one server.
+type Samples = Vec<(Duration, Met)>;
+
+fn compare(plan: &Plan, folder: &Path, prepared: &[Prepared], figures: &mut Figures) -> Result<(), Failure> {
+    let mut samples: BTreeMap<(Kind, Page), Samples> = BTreeMap::new();
+    for page in Page::ALL {
+        let mut servers = Vec::new();
+        for one in prepared.iter().filter(|p| page.concerns(p.kind)) {
+            let address = spare_address()?;
+            let server = Server::start(&mut one.command(address), address, SERVER_CORE)?;
+            let cold_start = server.cold_start();
+            let idle = server.memory();
+            figures.footprints.entry(one.kind).or_insert(Footprint { cold_start, idle, after: 0 });
+            verify(one, page, &server)?;
+            servers.push((one, server));
+        }
+        for round in 0..=plan.rounds {
+            for (one, server) in &servers {
+                let sample = sample(server, &page.request(one), plan.load, folder)?;
+                // The first round warms up.
+                if round > 0 {
+                    samples.entry((one.kind, page)).or_default().push(sample);
+                }
+            }
+            eprintln!("{}: round {round} of {}", page.title(), plan.rounds);
+        }
+        for (one, server) in &servers {
+            if let Some(footprint) = figures.footprints.get_mut(&one.kind) {
+                footprint.after = footprint.after.max(server.memory());
+            }
+        }
+    }
+    figures.pages = samples.into_iter().map(|(key, samples)| (key, medians(&samples))).collect();
+    Ok(())
+}
+
+fn sample(server: &Server, request: &Request, during: Duration, folder: &Path) -> Result<(Duration, Met), Failure> {
+    let before = server.cpu();
+    let met = load::run(server.address(), request, during, LOAD_CORE, folder)?;
+    let spent = server.cpu().saturating_sub(before);
+    Ok((spent.div_f64(met.requests.max(1) as f64), met))
+}
+
+fn medians(samples: &Samples) -> Figure {
+    let median = |of: &dyn Fn(&(Duration, Met)) -> f64| {
+        let mut all: Vec<f64> = samples.iter().map(of).collect();
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    };
+    Figure {
+        cpu: Duration::from_secs_f64(median(&|(cpu, _)| cpu.as_secs_f64())),
+        per_second: median(&|(_, met)| met.per_second),
+        p50: Duration::from_secs_f64(median(&|(_, met)| met.p50.as_secs_f64())),
+        p99: Duration::from_secs_f64(median(&|(_, met)| met.p99.as_secs_f64())),
+    }
+}
+
+/// Looks at one answer before any is counted.
+fn verify(one: &Prepared, page: Page, server: &Server) -> Result<(), Failure> {
+    let path = match page {
+        Page::Anonymous | Page::Login => "/",
+        Page::SignedIn => "/profile/",
+        Page::Count => "/count/",
+    };
+    let keys = if one.kind == Kind::Bare { String::new() } else { fs::read_to_string(one.keys())? };
+    let key = keys.lines().next().map(|key| format!("{}={key}", one.kind.cookie()));
+    let answer = load::ask(server.address(), path, key.as_deref())?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer.as_str(), ""));
+    let says = match page {
+        Page::SignedIn if one.kind != Kind::Bare => "You are alice.",
+        _ => "<!doctype html>",
+    };
+    if head.starts_with("HTTP/1.1 200") && body.len() == 1_024 && body.contains(says) {
+        return Ok(());
+    }
+    Err(format!("{} does not answer {path} as it should:\n{answer}", one.kind.title()).into())
+}
+
+/// The signed-in page by the number of sessions stored.
+fn grow(plan: &Plan, folder: &Path, sqlite: &Prepared, figures: &mut Figures) -> Result<(), Failure> {
+    let mut sizes = vec![STORED];
+    sizes.extend(&plan.stored);
+    let mut samples: BTreeMap<u64, Samples> = BTreeMap::new();
+    let mut grown = 0;
+    for size in sizes {
+        let first = grown;
+        grown = size;
+        eprintln!("storing {size} sessions");
+        add_numbered(&sqlite.sqlite(), first, size)?;
+        let address = spare_address()?;
+        let server = Server::start(&mut sqlite.command(address), address, SERVER_CORE)?;
+        let request = Request::Numbered { count: size.min(ACTIVE) };
+        for round in 0..=plan.rounds {
+            let sample = sample(&server, &request, plan.load, folder)?;
+            if round > 0 {
+                samples.entry(size).or_default().push(sample);
+            }
+        }
+    }
+    figures.stored = samples.into_iter().map(|(size, samples)| (size, medians(&samples))).collect();
+    Ok(())
+}
+
+/// Stores sessions under the keys `first` to `end`, all with the data of one that is there.
+fn add_numbered(file: &Path, first: u64, end: u64) -> Result<(), Failure> {
+    let statement = format!(
+        "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {end}) \
+         INSERT INTO django_session SELECT printf('%032d', i), model.session_data, model.expire_date FROM n, \
+         (SELECT session_data, expire_date FROM django_session LIMIT 1) AS model;"
+    );
+    let status = Command::new("sqlite3").arg(file).arg(statement).status()?;
+    if status.success() { Ok(()) } else { Err(format!("sqlite3: {status}").into()) }
+}
