@@ -49,7 +49,7 @@ impl Kind {
 }
 
 #[derive(PartialEq, Eq)]
-enum Tables {
+pub(crate) enum Tables {
     Made,
     AsTheyAre,
 }
@@ -86,7 +86,12 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         prepare(&folder.path().join("db.sqlite3"));
         let url = format!("sqlite://{}/db.sqlite3", folder.path().display());
-        let db = Database::open(&DatabaseUrl::parse(&url).unwrap(), Options::default()).await.unwrap();
+        Self::in_folder(folder, &url, tables).await
+    }
+
+    /// A world whose database is anywhere, and whose files are in a folder.
+    pub(crate) async fn in_folder(folder: TempDir, url: &str, tables: Tables) -> Self {
+        let db = Database::open(&DatabaseUrl::parse(url).unwrap(), Options::default()).await.unwrap();
         std::fs::create_dir(folder.path().join(FILES)).unwrap();
         if tables == Tables::Made {
             migrations::migrate(&db, T0, &mut |_| {}).await.unwrap();

@@ -20,6 +20,7 @@ macro_rules! engine_suite {
     ($($test:ident: $($engine:ident)+;)+) => { $( mod $test { $( engine_suite!(@ $test $engine); )+ } )+ };
 }
 
+mod databases;
 mod failover;
 mod nodes;
 mod outages;
