@@ -37,6 +37,10 @@ macro_rules! database_suite {
             entries_are_listed_in_pages_and_by_their_end
             the_newest_sessions_are_those_that_end_last
         }
+        database_suite! { $kind; tokens:
+            tokens_are_one_a_user
+            the_table_is_made_when_asked_for
+        }
         database_suite! { $kind; migrations:
             a_second_run_finds_nothing_to_do
             a_database_that_django_made_is_ready

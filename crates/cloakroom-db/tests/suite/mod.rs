@@ -8,5 +8,6 @@ pub(crate) mod migrations;
 pub(crate) mod place;
 pub(crate) mod session_index;
 pub(crate) mod sessions;
+pub(crate) mod tokens;
 pub(crate) mod user_models;
 pub(crate) mod users;

@@ -28,7 +28,8 @@ use crate::extract::missing_layer;
 /// A guard for routes, as REST framework's `APIView` is one for its handlers.
 ///
 /// Classes of authentication are asked in the order in which they were added, every permission must be given, and every
-/// throttle counts. Put it on routes with `Router::route_layer`, inside of [`CloakroomLayer`](crate::CloakroomLayer); see the
+/// throttle counts. Put it on routes with `Router::route_layer`, or on one with `MethodRouter::layer`, inside of
+/// [`CloakroomLayer`](crate::CloakroomLayer); see the
 /// [module](super) for an example and for what to say to that layer about CSRF.
 #[derive(Clone, Debug)]
 #[must_use = "a guard keeps nobody out until it is put on a route"]
