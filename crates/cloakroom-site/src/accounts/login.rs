@@ -9,10 +9,10 @@ use cloakroom_db::users;
 use cloakroom_web::forms::accounts::AuthenticationForm;
 use cloakroom_web::{GuardRejection, pages, redirect};
 
-use super::pages::{Pages, WhileSignedIn, csrf_token};
+use super::pages::{Face, Pages, WhileSignedIn, csrf_token};
 use super::view::{Answer, Asked, Request, form_view};
 use crate::error::PageError;
-use crate::templates::context::Login;
+use crate::templates::context::{BrowsableLogin, Login};
 
 pub(super) async fn view(pages: Arc<Pages>, request: Request) -> Answer {
     if pages.while_signed_in == WhileSignedIn::Redirect && request.ctx.user().await?.is_some() {
@@ -31,8 +31,15 @@ pub(super) async fn view(pages: Arc<Pages>, request: Request) -> Answer {
 
 async fn show(pages: &Pages, request: &Request, form: &AuthenticationForm) -> Answer {
     let next = pages.wanted_next(request)?.map(|next| next.as_str().to_owned()).unwrap_or_default();
-    let page = Login { form: form.form().into(), csrf_token: csrf_token(&request.ctx).await?, next };
-    pages.page(&request.ctx, &page)
+    let csrf_token = csrf_token(&request.ctx).await?;
+    let form = form.form().into();
+    match pages.face {
+        Face::Site => pages.page(&request.ctx, &Login { form, csrf_token, next }),
+        Face::BrowsableApi => {
+            let username = request.field("username").unwrap_or_default();
+            pages.page(&request.ctx, &BrowsableLogin { form, username, csrf_token, next })
+        }
+    }
 }
 
 async fn submit(pages: &Pages, request: &Request) -> Answer {

@@ -15,6 +15,7 @@
 //! Each page is a route of its own, to be mounted together by [`Accounts::router`] or alone. They need
 //! [`CloakroomLayer`](cloakroom_web::CloakroomLayer) around them, and hold no policy: they ask `cloakroom-auth`.
 
+mod browsable;
 pub(crate) mod change;
 mod delete;
 pub(crate) mod login;

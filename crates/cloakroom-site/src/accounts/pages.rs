@@ -58,6 +58,16 @@ pub enum DeveloperPanel {
     No,
 }
 
+/// Whose log-in page it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Face {
+    /// The site's.
+    #[default]
+    Site,
+    /// A browsable API's (D40).
+    BrowsableApi,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Pages {
     pub(super) templates: Templates,
@@ -73,6 +83,7 @@ pub(crate) struct Pages {
     pub(super) frame_ancestors: String,
     pub(super) messages: ShowMessages,
     pub(super) panel: DeveloperPanel,
+    pub(super) face: Face,
 }
 
 impl Pages {
@@ -91,6 +102,7 @@ impl Pages {
             frame_ancestors: "'none'".to_owned(),
             messages: ShowMessages::default(),
             panel: DeveloperPanel::default(),
+            face: Face::default(),
         }
     }
 

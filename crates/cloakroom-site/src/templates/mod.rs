@@ -45,6 +45,7 @@ pub const BUILT_IN: &[(&str, &str)] = built_in![
     "mail/password_reset_body.txt",
     "mail/password_reset_subject.txt",
     "panel.html",
+    "rest_framework/login.html",
     "setup.html",
 ];
 

@@ -316,6 +316,19 @@ page! {
     } in_error: |page| page.form.has_errors()
 }
 page! {
+    /// The log-in page of a browsable API (D40).
+    BrowsableLogin, "rest_framework/login.html", "Log in" {
+        /// The form; its elements are the template's own.
+        form: FormView,
+        /// The name as it was typed.
+        username: String,
+        /// The token for the form.
+        csrf_token: String,
+        /// Where to go then, if it is safe; else empty (A119, G65).
+        next: String,
+    } in_error: |page| page.form.has_errors()
+}
+page! {
     /// `logout/` without a place to go (A111).
     LoggedOut, "accounts/logged_out.html", "You are logged out" {}
 }

@@ -74,6 +74,14 @@ fn public_pages(all: &mut Gallery<'_>) {
     let mut refused = AuthenticationForm::bind(|_| Some(NASTY.to_owned()));
     refused.refuse_login();
     all.add("-refused", &anonymous, &login(&refused, "/x/?a=\"<b>"));
+    let browsable = |form: &AuthenticationForm, username: &str, next: &str| BrowsableLogin {
+        form: form.form().into(),
+        username: username.to_owned(),
+        csrf_token: TOKEN.to_owned(),
+        next: next.to_owned(),
+    };
+    all.add("", &anonymous, &browsable(&AuthenticationForm::plain(), "", ""));
+    all.add("-refused", &anonymous, &browsable(&refused, NASTY, "/x/?a=\"<b>"));
     all.add("-empty", &anonymous, &login(&AuthenticationForm::bind(|_| None), ""));
     all.add("", &anonymous, &LoggedOut {});
 
