@@ -141,6 +141,15 @@ pub async fn is_installed(db: &Database) -> Result<bool, DbError> {
     }
 }
 
+/// The migrations that [`migrate`] would apply.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn pending(db: &Database) -> Result<Vec<Migration>, DbError> {
+    Ok(if is_installed(db).await? { Vec::new() } else { MIGRATIONS.to_vec() })
+}
+
 /// Makes the table, its rows in `django_migrations`, content types and permissions, unless it is there. Call it after
 /// [`migrations::migrate`](crate::migrations::migrate), and only where tokens are wanted.
 ///

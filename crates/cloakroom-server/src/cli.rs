@@ -49,6 +49,9 @@ pub enum Command {
     Createsuperuser(CreateSuperuserArgs),
     /// Change the password of an account
     Changepassword(ChangePasswordArgs),
+    /// Make or show the API token of an account
+    #[command(name = "drf_create_token")]
+    DrfCreateToken(DrfCreateTokenArgs),
     /// Delete expired sessions
     Clearsessions(ClearSessionsArgs),
     /// List and end sessions
@@ -153,6 +156,27 @@ Examples:
 pub struct ChangePasswordArgs {
     /// Whose password; the system user's name if nothing is said
     pub username: Option<String>,
+
+    /// Options that every command has
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// Options of `drf_create_token` (D30).
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Needs the table of tokens: API_TOKENS = true, then `cloakroom migrate`. Whoever has the token is its user.
+
+Examples:
+  cloakroom drf_create_token alice
+  cloakroom drf_create_token alice --reset         the old token opens nothing any more")]
+pub struct DrfCreateTokenArgs {
+    /// Whose token
+    pub username: String,
+
+    /// Make a new token in place of the old one
+    #[arg(short, long)]
+    pub reset: bool,
 
     /// Options that every command has
     #[command(flatten)]

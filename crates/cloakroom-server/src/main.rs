@@ -47,6 +47,10 @@ async fn run(cli: Cli) -> Result<ExitCode, CommandError> {
             let site = commands::open_migrated(settings).await?;
             commands::changepassword::run(&site, &args, &environment, &mut console).await
         }
+        Command::DrfCreateToken(args) => {
+            let site = commands::open_migrated(settings).await?;
+            commands::drf_create_token::run(&site, &args, &mut console).await
+        }
         Command::Clearsessions(args) => {
             commands::clearsessions::run(&commands::open_migrated(settings).await?, &args, &mut console).await
         }

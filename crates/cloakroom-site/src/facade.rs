@@ -6,7 +6,9 @@ use std::sync::Arc;
 use axum::Router;
 use cloakroom::Cloakroom;
 use cloakroom::settings::Settings;
+use cloakroom_web::api::obtain_auth_token;
 
+use crate::accounts::view::append_slash;
 use crate::accounts::{Accounts, DeveloperPanel, ShowMessages};
 use crate::error::not_found;
 use crate::mail::{MailSettingsError, PostOffice};
@@ -94,10 +96,28 @@ pub fn routes(accounts: &Accounts, setup: Option<&SetupLink>) -> Router {
     }
 }
 
-/// The whole server: pages, error pages, the layer around all.
+/// The whole server: pages, error pages, the layer around all; with `API_TOKENS` and `API_LOGIN_PAGES` the doors of REST
+/// framework too.
 pub fn server(site: &Cloakroom, accounts: &Accounts, setup: Option<&SetupLink>) -> Router {
-    finish(routes(accounts, setup), accounts, site.layer())
+    let (mut routes, mut layer) = (routes(accounts, setup), site.layer());
+    if site.settings().api_tokens {
+        let without_slash = OBTAIN_TOKEN.trim_end_matches('/');
+        routes = routes.route(OBTAIN_TOKEN, obtain_auth_token()).route(without_slash, append_slash());
+        // The view checks those who are signed in by itself (D03).
+        layer = layer.insecure_csrf_exempt_all([OBTAIN_TOKEN, without_slash]);
+    }
+    if site.settings().api_login_pages {
+        routes = routes.merge(accounts.browsable_api(BROWSABLE_API));
+        layer = layer.insecure_csrf_exempt_all(Accounts::browsable_redirecting_paths(BROWSABLE_API));
+    }
+    finish(routes, accounts, layer)
 }
+
+/// Where the server gives tokens (D30).
+const OBTAIN_TOKEN: &str = "/api-token-auth/";
+
+/// Below what the server has the log-in pages of a browsable API (D40).
+const BROWSABLE_API: &str = "/api-auth";
 
 /// Puts the layer and the error pages around routes, those of no route included. The API makes its CSRF checks itself.
 pub fn finish(routes: Router, accounts: &Accounts, layer: cloakroom_web::CloakroomLayer) -> Router {

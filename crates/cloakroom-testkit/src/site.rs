@@ -8,7 +8,7 @@ use axum::Router;
 use cloakroom::Cloakroom;
 use cloakroom::auth::{Created, NewAccount};
 use cloakroom::core::clock::{Clock, FrozenClock, SystemClock, Timestamp};
-use cloakroom::db::{Database, migrations};
+use cloakroom::db::Database;
 use cloakroom::settings::{RawSettings, Settings};
 use cloakroom_site::prelude::*;
 use tempfile::TempDir;
@@ -182,7 +182,7 @@ impl TestSiteBuilder {
             builder = builder.database(database);
         }
         let cloakroom = builder.build().await.expect("a site");
-        migrations::migrate(cloakroom.db(), cloakroom.clock().now(), &mut |_| {}).await.expect("the tables");
+        cloakroom.migrate(&mut |_| {}).await.expect("the tables");
         let accounts = cloakroom.account_pages().expect("the account pages");
         let app = cloakroom_site::server(&cloakroom, &accounts, None);
         TestSite { cloakroom, app, clock, folder, served: None }

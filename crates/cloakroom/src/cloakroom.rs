@@ -13,7 +13,8 @@ use cloakroom_core::clock::{Clock, FrozenClock, SystemClock};
 use cloakroom_core::random::{OsRandom, Random};
 use cloakroom_core::secret::SecretKeys;
 use cloakroom_core::user_model::{UserModel, UserTable};
-use cloakroom_db::{Database, DatabaseUrl, Options, migrations};
+use cloakroom_db::migrations::{MigrationStep, Report};
+use cloakroom_db::{Database, DatabaseUrl, DbError, Options, migrations, tokens};
 use cloakroom_sessions::{SessionIndex, Sessions};
 use cloakroom_web::{CloakroomLayer, WebConfig};
 use tokio::net::TcpListener;
@@ -101,7 +102,7 @@ impl Cloakroom {
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let settings = Settings::parse(&RawSettings::read(None, variables)?)?;
         let site = configure(Self::builder().settings(settings)).build().await?;
-        migrations::migrate(site.db(), site.clock().now(), &mut |step| tracing::info!("migrate: {step:?}")).await?;
+        site.migrate(&mut |step| tracing::info!("migrate: {step:?}")).await?;
         cloakroom_db::users::check(site.db()).await?;
         for made in site.create_permissions().await? {
             tracing::info!("migrate: {made:?}");
@@ -117,6 +118,23 @@ impl Cloakroom {
     /// When the database gives no answer.
     pub async fn create_permissions(&self) -> Result<Vec<MadeRows>, BuildError> {
         Ok(self.0.auth.create_permissions(&self.0.models).await?)
+    }
+
+    /// Makes what is missing of the tables that the settings ask for: Django's, and with `API_TOKENS` that of REST
+    /// framework's tokens. `progress` is told each step.
+    ///
+    /// # Errors
+    ///
+    /// As [`migrations::migrate`] and [`tokens::migrate`].
+    pub async fn migrate(&self, progress: &mut (dyn FnMut(MigrationStep) + Send)) -> Result<Report, DbError> {
+        let mut report = migrations::migrate(self.db(), self.clock().now(), progress).await?;
+        if self.settings().api_tokens {
+            for step in tokens::migrate(self.db(), self.clock().now()).await? {
+                report.count(step);
+                progress(step);
+            }
+        }
+        Ok(report)
     }
 
     /// Puts a site together from parts of one's own.
@@ -183,7 +201,7 @@ impl Cloakroom {
 
     /// The cache that `CACHE_URL` names.
     #[must_use]
-    pub fn cache(&self) -> &Cache {
+    pub fn cache(&self) -> &Arc<Cache> {
         &self.0.cache
     }
 

@@ -55,11 +55,7 @@ pub async fn migrate(
     };
     let mut report = Report::default();
     for step in steps {
-        match step {
-            MigrationStep::Applied(_) => report.applied += 1,
-            MigrationStep::ContentType { .. } => report.content_types += 1,
-            MigrationStep::Permissions { made, .. } => report.permissions += made,
-        }
+        report.count(step);
         progress(step);
     }
     Ok(report)
@@ -135,6 +131,17 @@ pub struct Report {
     pub content_types: u64,
     /// Permissions made.
     pub permissions: u64,
+}
+
+impl Report {
+    /// Counts a step.
+    pub const fn count(&mut self, step: MigrationStep) {
+        match step {
+            MigrationStep::Applied(_) => self.applied += 1,
+            MigrationStep::ContentType { .. } => self.content_types += 1,
+            MigrationStep::Permissions { made, .. } => self.permissions += made,
+        }
+    }
 }
 
 /// The label of our own tables' app, which is no app of Django's.

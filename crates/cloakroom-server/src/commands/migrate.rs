@@ -3,7 +3,7 @@
 use cloakroom::Cloakroom;
 use cloakroom::auth::permissions::MadeRows;
 use cloakroom::db::migrations::{self, MigrationStep, Status};
-use cloakroom::db::users;
+use cloakroom::db::{tokens, users};
 
 use super::CommandError;
 use crate::cli::MigrateArgs;
@@ -16,16 +16,22 @@ use crate::terminal::Terminal;
 /// A database that cannot be written, or whose tables are of a Django that is not known here.
 pub async fn run(site: &Cloakroom, args: &MigrateArgs, terminal: &mut dyn Terminal) -> Result<(), CommandError> {
     let status = migrations::status(site.db()).await?;
-    let pending = !matches!(status, Status::Ready);
+    let of_tokens = if site.settings().api_tokens { tokens::pending(site.db()).await? } else { Vec::new() };
+    let pending = !matches!(status, Status::Ready) || !of_tokens.is_empty();
     if args.plan || args.check {
         match &status {
-            Status::Pending { migrations, rows } => {
-                for migration in migrations {
+            _ if !pending => terminal.say("No planned migration operations."),
+            status => {
+                let (migrations, rows) = match status {
+                    Status::Pending { migrations, rows } => (migrations.as_slice(), *rows),
+                    _ => (&[][..], 0),
+                };
+                for migration in migrations.iter().chain(&of_tokens) {
                     terminal.say(&format!("  {}.{}", migration.app, migration.name));
                 }
-                terminal.say(&format!("Planned: {} migrations, {rows} rows of permissions.", migrations.len()));
+                let planned = migrations.len() + of_tokens.len();
+                terminal.say(&format!("Planned: {planned} migrations, {rows} rows of permissions."));
             }
-            _ => terminal.say("No planned migration operations."),
         }
         return match args.check && pending {
             true => Err(CommandError::Said("the database is not up to date; run `cloakroom migrate`".into())),
@@ -34,7 +40,7 @@ pub async fn run(site: &Cloakroom, args: &MigrateArgs, terminal: &mut dyn Termin
     }
     let loud = args.common.verbosity >= 1;
     let mut steps = Vec::new();
-    migrations::migrate(site.db(), site.clock().now(), &mut |step| steps.push(step)).await?;
+    site.migrate(&mut |step| steps.push(step)).await?;
     let made = site.create_permissions().await?;
     let pending = pending || !made.is_empty();
     for line in steps.into_iter().map(describe).chain(made.iter().map(describe_model)).filter(|_| loud) {

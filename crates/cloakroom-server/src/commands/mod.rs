@@ -4,6 +4,7 @@ pub mod changepassword;
 pub mod check;
 pub mod clearsessions;
 pub mod createsuperuser;
+pub mod drf_create_token;
 pub mod explain;
 pub mod init;
 pub mod migrate;
@@ -143,7 +144,7 @@ pub async fn open(settings: Settings) -> Result<Cloakroom, CommandError> {
 /// As [`open`].
 pub async fn open_and_migrate(settings: Settings) -> Result<Cloakroom, CommandError> {
     let site = open(settings).await?;
-    migrations::migrate(site.db(), site.clock().now(), &mut |_| {}).await?;
+    site.migrate(&mut |_| {}).await?;
     users::check(site.db()).await?;
     site.create_permissions().await?;
     Ok(site)

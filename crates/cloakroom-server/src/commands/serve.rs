@@ -1,6 +1,6 @@
 //! `cloakroom serve`: the site on a socket.
 
-use cloakroom::db::{migrations, users};
+use cloakroom::db::users;
 use cloakroom::settings::{SecretKeySource, Settings};
 use cloakroom::{Cloakroom, end_signal};
 use cloakroom_site::check_settings;
@@ -35,10 +35,11 @@ pub async fn run(settings: Settings, args: &ServeArgs, terminal: &mut dyn Termin
     let end = end_signal();
     let site = Cloakroom::builder().settings(settings).build().await?;
     let accounts = site.account_pages()?;
-    let report = migrations::migrate(site.db(), site.clock().now(), &mut |step| {
-        tracing::debug!("{}", super::migrate::describe(step));
-    })
-    .await?;
+    let report = site
+        .migrate(&mut |step| {
+            tracing::debug!("{}", super::migrate::describe(step));
+        })
+        .await?;
     users::check(site.db()).await?;
     for made in site.create_permissions().await? {
         tracing::debug!("{}", super::migrate::describe_model(&made));

@@ -306,3 +306,26 @@ fn sessions_in_cookies_cannot_be_ended() {
     let wrong = Home::new().with("SESSION_LIMIT", "0");
     assert!(fails(wrong.run(&["check"]), 1).contains("1 or more, or null"));
 }
+
+/// D30, A09: tokens are there where the settings ask for them.
+#[test]
+fn tokens_are_made_and_made_anew() {
+    let home = Home::quick().with_variable("DJANGO_SUPERUSER_PASSWORD", "alice-pass-9Z");
+    succeeds(createsuperuser(&home, &["--username", "alice", "--email="]));
+    assert!(fails(home.run(&["drf_create_token", "alice"]), 1).contains("set API_TOKENS = true"));
+    let home = home.with_variable("CLOAKROOM_API_TOKENS", "true");
+    let plan = succeeds(home.run(&["migrate", "--plan"]));
+    assert!(plan.contains("authtoken.0001_initial") && plan.contains("Planned: 4 migrations"), "{plan}");
+    assert!(succeeds(home.run(&["migrate"])).contains("Applied authtoken.0004_alter_tokenproxy_options"));
+    let first = succeeds(home.run(&["drf_create_token", "alice"]));
+    let key = |said: &str| {
+        let key = said.strip_prefix("Generated token ").and_then(|rest| rest.strip_suffix(" for user alice\n"));
+        key.map(str::to_owned).unwrap_or_else(|| panic!("{said}"))
+    };
+    assert_eq!(key(&first).len(), 40);
+    assert_eq!(succeeds(home.run(&["drf_create_token", "alice"])), first);
+    let anew = succeeds(home.run(&["drf_create_token", "-r", "alice"]));
+    assert_ne!(key(&anew), key(&first));
+    let unknown = fails(home.run(&["drf_create_token", "nobody"]), 1);
+    assert!(unknown.contains("Cannot create the Token: user nobody does not exist"), "{unknown}");
+}

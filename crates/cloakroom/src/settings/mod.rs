@@ -74,6 +74,11 @@ pub struct Settings {
     pub accounts_prefix: String,
     /// `None` where it was not set: then loopback names alone are served, as Django does under DEBUG.
     pub allowed_hosts: Option<Vec<String>>,
+    /// Whether the server has the log-in pages of a browsable API, `/api-auth/login/` and `/api-auth/logout/` (D40).
+    pub api_login_pages: bool,
+    /// Whether the site has tokens as REST framework's app `authtoken` keeps them: their table, and in the server
+    /// `/api-token-auth/`, which gives one for a name and a password (D30).
+    pub api_tokens: bool,
     pub authentication_backends: Vec<String>,
     /// `AUTH_USER_MODEL` with what belongs to it (A17): `AUTH_USER_TABLE`, `USERNAME_FIELD`, `EMAIL_FIELD`, `REQUIRED_FIELDS`,
     /// `AUTH_USER_VERBOSE_NAMES`, and `AUTH_USER_DEFAULTS` for columns that have no default in the database.

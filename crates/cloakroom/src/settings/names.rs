@@ -45,6 +45,8 @@ macro_rules! settings {
 settings! {
     "ACCOUNTS_PREFIX" Text,
     "ALLOWED_HOSTS" List,
+    "API_LOGIN_PAGES" Bool,
+    "API_TOKENS" Bool,
     "AUTHENTICATION_BACKENDS" List,
     "AUTH_PASSWORD_VALIDATORS" Tables,
     "AUTH_USER_DEFAULTS" Table,
@@ -166,7 +168,10 @@ pub(super) fn nearest(name: &str) -> Option<&'static str> {
 pub(super) fn looks_secret(name: &str) -> bool {
     let name = name.to_uppercase();
     ["KEY", "PASSWORD", "SECRET", "TOKEN", "URL"].iter().any(|part| name.contains(part))
-        && !matches!(name.as_str(), "LOGIN_URL" | "LOGIN_REDIRECT_URL" | "LOGOUT_REDIRECT_URL" | "PASSWORD_HASHERS")
+        && !matches!(
+            name.as_str(),
+            "LOGIN_URL" | "LOGIN_REDIRECT_URL" | "LOGOUT_REDIRECT_URL" | "PASSWORD_HASHERS" | "API_TOKENS"
+        )
 }
 
 #[cfg(test)]

@@ -71,6 +71,8 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
     };
     let settings = Settings {
         allowed_hosts: r.optional_list("ALLOWED_HOSTS")?,
+        api_login_pages: r.bool("API_LOGIN_PAGES", false)?,
+        api_tokens: r.bool("API_TOKENS", false)?,
         authentication_backends: r.list("AUTHENTICATION_BACKENDS", &["django.contrib.auth.backends.ModelBackend"])?,
         auth_password_validators: r.validators()?,
         auth_user_model: r.user_table()?,
