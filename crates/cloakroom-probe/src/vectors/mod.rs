@@ -9,6 +9,7 @@ mod commands;
 mod cookies;
 mod csrf;
 mod csrf_requests;
+mod drf;
 mod emails;
 mod expiry;
 mod file;
@@ -52,6 +53,7 @@ const SUITES: &[(&str, Suite)] = &[
     ("cookies.json", Suite::Each(cookies::check)),
     ("csrf.json", Suite::Each(csrf::check)),
     ("csrf_requests.json", Suite::Each(csrf_requests::check)),
+    ("drf.json", Suite::Whole(drf::check)),
     ("emails.json", Suite::Whole(emails::check)),
     ("expiry.json", Suite::Each(expiry::check)),
     ("fixture.sqlite3", Suite::Whole(fixture::check)),
