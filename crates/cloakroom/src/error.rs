@@ -73,7 +73,7 @@ pub enum BuildError {
         source: CookieError,
     },
     /// Browsers would not keep the cookie; only the hardened profile minds.
-    #[error("cloakroom.E023: {setting}: {problem}")]
+    #[error("cloakroom.E026: {setting}: {problem}")]
     CookieRefused {
         /// The setting.
         setting: &'static str,

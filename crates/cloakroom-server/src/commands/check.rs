@@ -69,7 +69,6 @@ pub async fn run(site: &Cloakroom, args: &CheckArgs, terminal: &mut dyn Terminal
     if args.deploy {
         findings.extend(checks::deploy(site.settings(), site.secret_keys()));
         findings.extend(hardening::weaker(site.settings()));
-        terminal.say(&hardening::guarantee(site.settings()));
     }
     if findings.is_empty() {
         terminal.say("No problems found.");

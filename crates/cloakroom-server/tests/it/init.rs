@@ -102,7 +102,7 @@ fn cookies_that_cannot_be_stop_a_hardened_site() {
         assert_eq!(home.run(&["init", "--host", "example.com", "--yes"]).code, Some(0));
         let refused = home.run(&["migrate"]);
         assert_eq!(refused.code, Some(1), "{setting}");
-        assert!(refused.stderr.contains("cloakroom.E023"), "{refused:?}");
+        assert!(refused.stderr.contains("cloakroom.E026"), "{refused:?}");
         let django = home.with("SECURITY_PROFILE", "django").run(&["migrate"]);
         assert_eq!(django.code, Some(0), "{django:?}");
     }
@@ -180,4 +180,27 @@ fn metrics_are_served_where_so_set() {
     }
     let key = session_key(&browser);
     assert!(!page.body.contains(&key) && !page.body.contains("alice"), "L03: {}", page.body);
+}
+
+/// D12, L02, L03: one record with the reason for each request that turned out to be anonymous; the session by its handle.
+#[test]
+fn the_log_says_why_somebody_is_anonymous() {
+    let home = Home::quick().with_superuser();
+    let server = home.serve();
+    let mut browser = server.browser();
+    browser.sign_in("alice").unwrap();
+    let key = session_key(&browser);
+    let handle = home.run(&["explain", "--json", &key]).stdout;
+    let handle = handle.split("\"handle\": \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert!(browser.is_signed_in());
+    assert!(!home.logged().contains("event=\"anonymous\""), "{}", home.logged());
+
+    assert_eq!(home.run(&["sessions", "end", &handle]).code, Some(0));
+    assert!(!browser.is_signed_in());
+    let logged = home.logged();
+    let records: Vec<_> = logged.lines().filter(|line| line.contains("event=\"anonymous\"")).collect();
+    assert_eq!(records.len(), 1, "{logged}");
+    let record = records[0];
+    assert!(record.contains("reason=no_session") && record.contains("/accounts/profile/"), "{record}");
+    assert!(record.contains(&handle) && !logged.contains(&key), "{record}");
 }

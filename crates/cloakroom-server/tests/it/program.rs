@@ -124,6 +124,11 @@ impl Home {
         self.finish(command)
     }
 
+    /// What the server that was started last has logged so far.
+    pub(crate) fn logged(&self) -> String {
+        fs::read_to_string(self.prints.path().join("stderr")).unwrap()
+    }
+
     /// Starts a server and waits until it says where it is.
     pub(crate) fn serve(&self) -> Server {
         let (stdout, stderr) = (self.prints.path().join("stdout"), self.prints.path().join("stderr"));

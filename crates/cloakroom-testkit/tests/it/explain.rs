@@ -17,6 +17,9 @@ const T0: Timestamp = Timestamp::from_secs(1_767_323_045);
 const ENGINES: [&str; 5] = ["db", "cache", "cached_db", "file", "signed_cookies"];
 const UNKNOWN: &str = "abcdefgh12345678abcdefgh12345678";
 
+/// What a session holds, why nobody is signed in by it, and where the story ends.
+type Case<'a> = (&'a [(&'a str, Value)], Anonymous, Step);
+
 struct World {
     site: TestSite,
     alice: Arc<User>,
@@ -122,7 +125,7 @@ async fn sessions_of_every_kind() {
         let world = World::new(engine).await;
         let id = Value::from(world.alice.id.to_string());
         let wrong_hash = Value::from("0".repeat(64));
-        let cases: [(&[(&str, Value)], Anonymous, Step); 7] = [
+        let cases: [Case<'_>; 7] = [
             (&[("cart", Value::from(1))], Anonymous::NotSignedIn, Step::UserId),
             (&[(ID, id.clone())], Anonymous::NotSignedIn, Step::Backend),
             (&[(ID, id.clone()), (BACKEND, Value::from("example.Gone"))], Anonymous::BackendUnknown, Step::Backend),
