@@ -79,12 +79,14 @@ impl Database {
     /// copies that [hold](Line::holds) at this moment are what a query would give. `None` if it does not: ask the database.
     ///
     /// Take the stamp before the query whose answer is to be kept. On SQLite this costs a look at the mapped WAL index, some
-    /// nanoseconds (D5). Always `None` with a server, whose other clients nobody tells about.
+    /// nanoseconds (D5). `None` with a server, unless [`Options::with_bound`] has PostgreSQL tell of changes: then commits of
+    /// others up to the bound ago are known.
     #[must_use]
     pub fn stamp(&self) -> Option<Stamp> {
         match &self.0 {
             Backend::Sqlite(sqlite) => sqlite.stamp(),
-            Backend::Postgres(_) | Backend::MySql(_) => None,
+            Backend::Postgres(postgres) => postgres.stamp(),
+            Backend::MySql(_) => None,
         }
     }
 
@@ -104,7 +106,8 @@ impl Database {
         match &self.0 {
             Backend::Sqlite(sqlite) if sqlite.is_mapped() => Freshness::StrictByIndex,
             Backend::Sqlite(_) => Freshness::StrictByVersion,
-            Backend::Postgres(_) | Backend::MySql(_) => Freshness::StrictByQuery,
+            Backend::Postgres(postgres) => postgres.bound().map_or(Freshness::StrictByQuery, Freshness::Bounded),
+            Backend::MySql(_) => Freshness::StrictByQuery,
         }
     }
 

@@ -14,6 +14,7 @@ pub struct Options {
     pub(crate) connections: usize,
     pub(crate) connect_timeout: Duration,
     pub(crate) deadline: Duration,
+    pub(crate) bound: Option<Duration>,
     pub(crate) user_table: UserTable,
 }
 
@@ -68,6 +69,15 @@ impl Options {
         self
     }
 
+    /// Lets PostgreSQL tell of changes, so that copies of sessions, users and permissions can be used without asking it; a
+    /// change by another process is then seen within this time, at least 100 ms ([`Freshness`](crate::Freshness)). Makes
+    /// triggers on their tables, which the tables' owner alone may. Without effect on SQLite, where copies are never old, and on
+    /// MySQL, which cannot tell.
+    pub fn with_bound(mut self, bound: Duration) -> Self {
+        self.bound = Some(bound.max(Duration::from_millis(100)));
+        self
+    }
+
     /// Sets what happens where there is no database yet.
     pub fn with_if_missing(mut self, if_missing: IfMissing) -> Self {
         self.if_missing = if_missing;
@@ -87,6 +97,7 @@ impl Default for Options {
             connections: Self::DEFAULT_CONNECTIONS,
             connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
             deadline: Self::DEFAULT_DEADLINE,
+            bound: None,
             user_table: UserTable::stock(),
         }
     }

@@ -18,7 +18,7 @@ use cloakroom_core::proxies::TrustedProxies;
 use cloakroom_core::secret::SecretKeys;
 use cloakroom_core::user_model::UserTable;
 use cloakroom_core::validators::{self, PasswordValidator};
-use cloakroom_db::Database;
+use cloakroom_db::{Database, Options};
 use cloakroom_sessions::{
     AnyEngine, CookieCodec, CookieEnd, DeadCookie, Format, MovingEngine, OlderNames, SavePolicy, SessionConfig,
     TextCodec,
@@ -206,6 +206,14 @@ fn session_format(s: &Settings, clock: &Arc<dyn Clock>) -> Format {
             Format::json_reading_older_until(until, Arc::clone(clock))
         }
         _ => Format::default(),
+    }
+}
+
+pub(crate) fn database_options(s: &Settings) -> Options {
+    let options = Options::default();
+    match s.near_cache_bound {
+        Some(bound) => options.with_bound(bound),
+        None => options,
     }
 }
 

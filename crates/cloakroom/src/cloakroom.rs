@@ -14,7 +14,7 @@ use cloakroom_core::random::{OsRandom, Random};
 use cloakroom_core::secret::SecretKeys;
 use cloakroom_core::user_model::{UserModel, UserTable};
 use cloakroom_db::migrations::{MigrationStep, Report};
-use cloakroom_db::{Database, DatabaseUrl, DbError, Options, migrations, tokens};
+use cloakroom_db::{Database, DatabaseUrl, DbError, migrations, tokens};
 use cloakroom_sessions::{SessionIndex, Sessions};
 use cloakroom_web::{CloakroomLayer, WebConfig};
 use tokio::net::TcpListener;
@@ -364,7 +364,7 @@ impl CloakroomBuilder {
             None => {
                 let url = DatabaseUrl::parse(settings.database_url.expose()).map_err(BuildError::DatabaseUrl)?;
                 let table = self.user_table.unwrap_or_else(|| settings.auth_user_model.clone());
-                Database::open(&url, Options::default().with_user_table(table)).await?
+                Database::open(&url, build::database_options(&settings).with_user_table(table)).await?
             }
         };
         let (keys, key_source) = settings.secret_keys(&*random)?;

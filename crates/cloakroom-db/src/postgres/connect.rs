@@ -20,6 +20,7 @@ pub(super) struct Connector {
     connect_timeout: Duration,
     deadline: Duration,
     set_up: String,
+    name: String,
 }
 
 impl Connector {
@@ -31,7 +32,17 @@ impl Connector {
             connect_timeout: address.connect_timeout(options),
             deadline: options.deadline,
             set_up: sql::set_up(options.deadline),
+            name: "cloakroom".to_owned(),
         })
+    }
+
+    /// Makes connections of this `application_name`.
+    pub(super) fn with_name(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
+    pub(super) const fn tls(&self) -> Option<&tls::Tls> {
+        self.tls.as_ref()
     }
 
     pub(super) fn config(&self) -> Config {
@@ -44,7 +55,7 @@ impl Connector {
             #[cfg(not(unix))]
             Endpoint::Unix { path, port } => config.host(path.to_string_lossy()).port(*port),
         };
-        config.user(&address.user).dbname(&address.database).application_name("cloakroom");
+        config.user(&address.user).dbname(&address.database).application_name(&self.name);
         if let Some(password) = &address.password {
             config.password(password.expose());
         }

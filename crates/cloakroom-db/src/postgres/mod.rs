@@ -6,6 +6,7 @@
 
 mod connect;
 mod fault;
+mod listen;
 mod rows;
 mod sql;
 mod tls;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cloakroom_core::near::{Line, Touched};
+use cloakroom_core::near::{Line, Stamp, Touched};
 use cloakroom_core::user_model::UserTable;
 use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, PoolError, Runtime, TimeoutType, Timeouts};
 use futures_util::StreamExt;
@@ -34,6 +35,7 @@ use tokio_postgres::{Row, RowStream};
 
 use self::connect::Connector;
 use self::fault::Failure;
+use self::listen::{Heard, Listening};
 use self::user_sql::UserSql;
 use crate::error::DbError;
 use crate::migrations::Swap;
@@ -54,6 +56,8 @@ pub(crate) struct Postgres {
     line: Arc<Line>,
     round_trips: AtomicU64,
     users: Users<UserSql>,
+    /// Where copies are used for a bounded time.
+    listening: Option<Listening>,
 }
 
 /// What a statement is given.
@@ -68,7 +72,14 @@ struct Answer {
 impl Postgres {
     /// Makes the first connection, and looks whether a Django that is not known has migrated the database.
     pub(crate) async fn open(address: &Address, options: &Options) -> Result<Self, DbError> {
-        let connector = Connector::new(address, options)?;
+        let line = Arc::new(Line::new());
+        let mut connector = Connector::new(address, options)?;
+        let mut listening = None;
+        if let Some(bound) = options.bound {
+            let heard = Heard::new(bound, &line);
+            connector = connector.with_name(heard.name());
+            listening = Some(Listening::start(Connector::new(address, options)?, &options.user_table, heard));
+        }
         let manager = Manager::from_connect(connector.config(), connector, ManagerConfig::default());
         let pool = Pool::builder(manager)
             .max_size(options.connections)
@@ -81,7 +92,8 @@ impl Postgres {
             connect_timeout: address.connect_timeout(options),
             deadline: options.deadline,
             lock_timeout: options.busy_timeout,
-            line: Arc::new(Line::new()),
+            line,
+            listening,
             round_trips: AtomicU64::new(0),
             users: Users::new(options.user_table.clone(), UserSql::new),
         };
@@ -123,12 +135,24 @@ impl Postgres {
         &self.line
     }
 
+    /// The present moment, if everything is known that others acknowledged longer ago than the bound.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        self.listening.as_ref()?.stamp()
+    }
+
+    pub(crate) fn bound(&self) -> Option<Duration> {
+        self.listening.as_ref().map(Listening::bound)
+    }
+
     pub(crate) fn round_trips(&self) -> u64 {
         self.round_trips.load(Ordering::Relaxed)
     }
 
     /// Closes what is idle at once, and waits for what is in use.
     pub(crate) async fn close(&self) {
+        if let Some(listening) = &self.listening {
+            listening.stop();
+        }
         self.pool.close();
         let began = Instant::now();
         while self.pool.status().size > 0 && began.elapsed() < self.deadline {

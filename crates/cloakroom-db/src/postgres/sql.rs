@@ -39,6 +39,19 @@ pub(super) const TABLES: &str = "SELECT c.relname::text FROM pg_catalog.pg_class
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relnamespace <> 'pg_catalog'::regnamespace \
     AND pg_catalog.pg_table_is_visible(c.oid)";
 
+/// What tells of changes.
+pub(super) mod near {
+    pub(in crate::postgres) const HAS_FUNCTION: &str =
+        "SELECT 1 FROM pg_proc WHERE proname = 'cloakroom_near' AND pronamespace = current_schema()::regnamespace";
+    pub(in crate::postgres) const FUNCTION: &str = "CREATE FUNCTION cloakroom_near() RETURNS trigger \
+        LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('cloakroom_near', current_setting('application_name')); \
+        RETURN NULL; END $$";
+    pub(in crate::postgres) const LISTEN: &str = "LISTEN cloakroom_near";
+    pub(in crate::postgres) const BEAT: &str = "SELECT pg_notify('cloakroom_near', $1)";
+    pub(in crate::postgres) const HAS_TRIGGER: &str =
+        "SELECT 1 FROM pg_trigger WHERE tgname = 'cloakroom_near' AND tgrelid = $1::text::regclass";
+}
+
 /// `django_session` (A06).
 pub(super) mod session {
     pub(in crate::postgres) const FIND: &str =

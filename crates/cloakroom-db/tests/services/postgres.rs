@@ -5,6 +5,7 @@ mod every_kind {
 }
 
 mod faults;
+mod near;
 mod schema;
 mod tls;
 

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::pin::Pin;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloakroom::auth::permissions::Holder;
 use cloakroom::auth::{Auth, BackendChoice, Identity};
@@ -35,8 +36,18 @@ pub(crate) struct Near {
 }
 
 impl Near {
+    /// A node as it is by itself, which is strict.
     pub(crate) async fn open(url: &str) -> Self {
-        let db = Database::open(&DatabaseUrl::parse(url).unwrap(), Options::default()).await.unwrap();
+        Self::open_with(url, Duration::ZERO).await
+    }
+
+    /// A node that may be so late, if the database can tell of changes.
+    pub(crate) async fn open_with(url: &str, bound: Duration) -> Self {
+        let mut options = Options::default();
+        if !bound.is_zero() {
+            options = options.with_bound(bound);
+        }
+        let db = Database::open(&DatabaseUrl::parse(url).unwrap(), options).await.unwrap();
         let keys = SecretKeys::new(SecretKey::new(TestSite::SECRET_KEY).unwrap(), Vec::new());
         let auth = Auth::builder(db.clone(), keys.clone()).build().unwrap();
         let config = SessionConfig::default();
@@ -135,6 +146,9 @@ impl Node for Near {
     }
 }
 
+/// How late a node may be, in milliseconds.
+const BOUND: &str = "CLOAKROOM_NODE_BOUND_MS";
+
 /// What answers begin with, among what else a program prints.
 const ANSWER: &str = "> ";
 
@@ -142,7 +156,8 @@ const ANSWER: &str = "> ";
 pub(crate) fn serve(url: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let node = Near::open(url).await;
+        let bound = std::env::var(BOUND).map_or(0, |ms| ms.parse().unwrap());
+        let node = Near::open_with(url, Duration::from_millis(bound)).await;
         for line in std::io::stdin().lock().lines() {
             let answer = node.act(&line.unwrap()).await;
             let mut out = std::io::stdout();
@@ -160,9 +175,10 @@ pub(crate) struct Far {
 }
 
 impl Far {
-    pub(crate) fn cloakroom(url: &str) -> Self {
+    pub(crate) fn cloakroom(url: &str, bound: Duration) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["a_node", "--exact", "--nocapture"]).env("CLOAKROOM_NODE_URL", url);
+        command.env(BOUND, bound.as_millis().to_string());
         Self::start(command)
     }
 

@@ -89,6 +89,7 @@ settings! {
     "MESSAGE_STORAGE" Text,
     "METRICS_ADDR" OptionalText,
     "MODELS" Tables,
+    "NEAR_CACHE_BOUND_MS" OptionalInt,
     "NEAR_CACHE_BYTES" Int,
     "PASSWORD_HASHERS" List,
     "PASSWORD_RESET_TIMEOUT" Int,

@@ -1,6 +1,7 @@
 //! From what was written to [`Settings`]: one reader per kind, one line per setting.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use cloakroom_auth::ThrottleLimits;
 use cloakroom_core::clock::Timestamp;
@@ -109,6 +110,7 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         logout_redirect_url: r.optional_text("LOGOUT_REDIRECT_URL", None)?,
         message_storage: r.choice("MESSAGE_STORAGE", "fallback", &MESSAGE_STORAGES)?,
         metrics_addr: r.address("METRICS_ADDR")?,
+        near_cache_bound: r.bound("NEAR_CACHE_BOUND_MS")?,
         near_cache_bytes: r.bytes("NEAR_CACHE_BYTES", NEAR_CACHE_BYTES)?,
         models: r.models()?,
         password_hashers: r.list("PASSWORD_HASHERS", &PASSWORD_HASHERS)?,
@@ -282,6 +284,12 @@ impl Reader<'_> {
             Some(secs) if secs <= 0 => Err(self.invalid(name, "a number of seconds above 0, or null")),
             age => Ok(age),
         }
+    }
+
+    fn bound(&self, name: &str) -> Result<Option<Duration>, SettingsError> {
+        let given = self.optional_int(name, None)?;
+        let bound = |ms| u64::try_from(ms).ok().filter(|ms| (100..=60_000).contains(ms)).map(Duration::from_millis);
+        given.map(|ms| bound(ms).ok_or_else(|| self.invalid(name, "100 to 60000, or null"))).transpose()
     }
 
     fn bytes(&self, name: &str, default: i64) -> Result<u64, SettingsError> {
