@@ -6,6 +6,7 @@
 mod browser;
 mod commands;
 mod init;
+mod members;
 mod program;
 mod serve;
 mod start;

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod members;
 mod redis;
 
 use std::path::PathBuf;
@@ -104,4 +105,25 @@ async fn a_password_set_here_verifies_there() {
     let check = "print(User.objects.get(username='alice').check_password('quite another 5 words'))";
     assert_eq!(django(&site, check), "True");
     assert_eq!(django(&site, &format!("print(who('{key}'))")), "");
+}
+
+fn file(folder: &tempfile::TempDir, name: &str) -> (members::Place, String) {
+    let path = folder.path().join(name);
+    (("SITE_DATABASE", path.display().to_string()), format!("sqlite://{}", path.display()))
+}
+
+/// A17.
+#[tokio::test(flavor = "multi_thread")]
+async fn members_are_known_to_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, url) = file(&folder, "db.sqlite3");
+    members::members_are_known_to_both(&place, &url).await;
+}
+
+/// A80, A87.
+#[tokio::test(flavor = "multi_thread")]
+async fn permissions_of_models_are_djangos() {
+    let folder = tempfile::tempdir().unwrap();
+    let ((ours, url), (theirs, _)) = (file(&folder, "ours.sqlite3"), file(&folder, "theirs.sqlite3"));
+    members::permissions_of_models_are_djangos((&ours, &url), &theirs).await;
 }

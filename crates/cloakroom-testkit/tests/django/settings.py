@@ -51,7 +51,9 @@ settings.configure(
         "django.contrib.contenttypes",
         "django.contrib.sessions",
         "django.contrib.messages",
+        *os.environ.get("SITE_APPS", "").split(),
     ],
+    AUTH_USER_MODEL=os.environ.get("SITE_USER_MODEL", "auth.User"),
     MIDDLEWARE=[
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -77,12 +79,12 @@ settings.configure(
 )
 django.setup()
 
-from django.contrib.auth import authenticate, get_user, login, logout
-from django.contrib.auth.models import User
+from django.contrib.auth import authenticate, get_user, get_user_model, login, logout
 from django.core.management import call_command
 from django.http import HttpRequest
 from importlib import import_module
 
+User = get_user_model()
 SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 
 

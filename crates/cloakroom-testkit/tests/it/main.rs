@@ -6,6 +6,7 @@ mod accounts;
 mod explain;
 mod faults;
 mod logins;
+mod members;
 mod openapi;
 mod pages;
 mod panel;

@@ -1,5 +1,8 @@
 //! One database at a server, two services: the real Django and this one know each other's sign-ins (M26, M27).
 
+#[path = "../django/members.rs"]
+mod members;
+
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -83,4 +86,22 @@ async fn what_django_made_on_mysql_is_ours() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_django_made_on_postgres_is_ours() {
     what_django_made_is_ours(OwnDatabase::postgres()).await;
+}
+
+/// A17, A80: user models of one's own, and permissions of the application's models.
+async fn members_are_djangos_too(new: fn() -> OwnDatabase) {
+    let (own, ours, theirs) = (new(), new(), new());
+    let place = |own: &OwnDatabase| ("SITE_DATABASE_URL", own.url());
+    members::members_are_known_to_both(&place(&own), &own.url()).await;
+    members::permissions_of_models_are_djangos((&place(&ours), &ours.url()), &place(&theirs)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_on_mysql_are_djangos_too() {
+    members_are_djangos_too(OwnDatabase::mysql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_on_postgres_are_djangos_too() {
+    members_are_djangos_too(OwnDatabase::postgres).await;
 }
