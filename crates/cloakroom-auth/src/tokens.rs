@@ -10,6 +10,7 @@ use crate::error::AuthError;
 /// What a token that somebody shows is worth.
 #[must_use = "only TokenCheck::Yes lets somebody in"]
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one is made a request, and taken apart at once")]
 pub enum TokenCheck {
     /// It is this user's.
     Yes(User, Token),

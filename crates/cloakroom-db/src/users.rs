@@ -347,7 +347,6 @@ pub async fn set_columns(db: &Database, id: &UserId, values: &[(String, ColumnVa
 }
 
 /// Which table the users are in.
-#[must_use]
 pub fn table(db: &Database) -> &UserTable {
     match db.backend() {
         Backend::Sqlite(s) => s.declared_users(),

@@ -161,7 +161,8 @@ mod tests {
     fn columns_are_called_as_their_fields_unless_said() {
         let text =
             "#[user_model(label = \"a.A\")] struct A { r#type: String, #[user_model(column = \"c_id\")] c: i64 }";
-        let columns: Vec<_> = model(text).ok().expect("it is right").fields.into_iter().map(|f| f.column).collect();
+        let columns: Vec<_> =
+            model(text).unwrap_or_else(|e| panic!("{e}")).fields.into_iter().map(|f| f.column).collect();
         assert_eq!(columns, ["type", "c_id"]);
     }
 }

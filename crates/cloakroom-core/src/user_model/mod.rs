@@ -52,7 +52,6 @@ pub trait UserModel: Send + Sync + 'static {
     type Loaded: Clone + Send + Sync;
 
     /// The table, and what must be in it.
-    #[must_use]
     fn table() -> UserTable;
 
     /// Reads the columns that Django's own table does not have.

@@ -166,9 +166,8 @@ fn updated(done: Done) -> Updated {
     if done.rows > 0 { Updated::Yes } else { Updated::Gone }
 }
 
-/// Django names a column's index after the column, or after the table and the column.
 fn is_username_taken(users: &Known, fault: &Fault) -> bool {
-    fault.is_duplicate_of(&users.layout.table.username_field().to_ascii_lowercase())
+    users.layout.username_indices.iter().any(|index| fault.is_duplicate_of(index))
 }
 
 /// Reads from the database what the users' table is; without columns if there is none.
@@ -189,7 +188,9 @@ pub(super) async fn find(db: &MySql, table: &UserTable) -> Result<Found, DbError
         }
         found.columns.push(column);
     }
-    found.unique = db.all(UNIQUE, (table.table(),), |row| place.text(row, 0, "(a column's name)")).await?;
+    let read = |row: &Row| Ok((place.text(row, 1, "(an index's name)")?, place.text(row, 0, "(a column's name)")?));
+    found.indices = db.all(UNIQUE, (table.table(),), read).await?;
+    found.unique = found.indices.iter().map(|(_, column)| column.clone()).collect();
     found.has_groups = db.any(sql::TABLE_EXISTS, (table.groups_table(),)).await?;
     found.has_permissions = db.any(sql::TABLE_EXISTS, (table.permissions_table(),)).await?;
     Ok(found)

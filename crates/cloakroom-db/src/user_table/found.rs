@@ -28,6 +28,8 @@ pub(crate) struct Found {
     pub(crate) key: Vec<String>,
     /// Columns with a unique index of their own.
     pub(crate) unique: Vec<String>,
+    /// The names of these indices, each with its column, where the database tells duplicates by them.
+    pub(crate) indices: Vec<(String, String)>,
     pub(crate) has_groups: bool,
     pub(crate) has_permissions: bool,
 }

@@ -68,6 +68,8 @@ pub(crate) struct Layout {
     slots: Vec<(Slot, usize)>,
     extra: Vec<usize>,
     pub(crate) extra_names: Arc<[Box<str>]>,
+    /// The names of the unique indices of the name to sign in with, where the database tells duplicates by them.
+    pub(crate) username_indices: Vec<String>,
     /// Whether there is a table that says who is in which group.
     pub(crate) has_groups: bool,
     /// Whether there is a table that says who was given which permission.
@@ -107,6 +109,7 @@ impl Layout {
             columns,
             extra: Vec::new(),
             extra_names: Arc::default(),
+            username_indices: vec!["username".to_owned()],
             has_groups: true,
             has_permissions: true,
             table,
@@ -175,6 +178,12 @@ impl Layout {
             key,
             key_column: key_column.clone(),
             extra_names: extra.iter().map(|n| found.columns[*n].name.as_str().into()).collect(),
+            username_indices: found
+                .indices
+                .into_iter()
+                .filter(|(_, column)| column == table.username_field())
+                .map(|(index, _)| index.to_ascii_lowercase())
+                .collect(),
             slots,
             extra,
             columns: found.columns,

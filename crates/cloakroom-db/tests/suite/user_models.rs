@@ -135,7 +135,7 @@ pub(crate) async fn members_have_groups_and_permissions(kind: Kind) {
     let groups::Created::Yes(group) = groups::create(&db, "editors").await.unwrap() else { panic!() };
     assert_eq!(groups::add_user(&db, group.id, &id).await.unwrap(), groups::Joined::Yes);
     assert_eq!(groups::add_user(&db, group.id, &id).await.unwrap(), groups::Joined::Already);
-    assert_eq!(groups::of_user(&db, &id).await.unwrap(), [group.clone()]);
+    assert_eq!(groups::of_user(&db, &id).await.unwrap(), std::slice::from_ref(&group));
     let (user, holders) = (Holder::User(id.clone()), Holder::Group(group.id));
     assert_eq!(permissions::grant(&db, &user, "auth", "add_group").await.unwrap(), Granted::Yes);
     assert_eq!(permissions::grant(&db, &user, "auth", "add_group").await.unwrap(), Granted::Already);
@@ -147,7 +147,7 @@ pub(crate) async fn members_have_groups_and_permissions(kind: Kind) {
     );
     let which = WithPerm { is_active: Some(true), superusers: Superusers::ByGrant };
     let with = permissions::users_with_perm(&db, "auth", "view_group", which).await.unwrap();
-    assert_eq!(with.iter().map(|u| u.id.clone()).collect::<Vec<_>>(), [id.clone()]);
+    assert_eq!(with.iter().map(|u| u.id.clone()).collect::<Vec<_>>(), std::slice::from_ref(&id));
     assert!(permissions::revoke(&db, &user, "auth", "add_group").await.unwrap());
     assert!(groups::remove_user(&db, group.id, &id).await.unwrap());
     assert_eq!(groups::add_user(&db, group.id, &id).await.unwrap(), groups::Joined::Yes);
