@@ -138,13 +138,30 @@ pub struct CreateSuperuserArgs {
     #[arg(long, visible_alias = "no-input", action = ArgAction::SetTrue)]
     pub noinput: bool,
 
-    /// Further fields of a user model of the site's own: --full_name "Ada Lovelace"
+    /// Last: further fields of a user model of the site's own, such as --full_name "Ada Lovelace"
     #[arg(value_name = "--FIELD VALUE", allow_hyphen_values = true)]
     pub fields: Vec<String>,
 
     /// Options that every command has
     #[command(flatten)]
     pub common: CommonArgs,
+}
+
+impl CreateSuperuserArgs {
+    /// Whether nothing is to be asked: the option may stand behind fields, too.
+    #[must_use]
+    pub fn asks_nothing(&self) -> bool {
+        self.noinput || self.fields.iter().any(|word| is_noinput(word))
+    }
+
+    /// The words about fields.
+    pub fn words(&self) -> impl Iterator<Item = &String> {
+        self.fields.iter().filter(|word| !is_noinput(word))
+    }
+}
+
+fn is_noinput(word: &str) -> bool {
+    matches!(word, "--noinput" | "--no-input")
 }
 
 /// Options of `changepassword` (A162).

@@ -34,10 +34,10 @@ pub async fn run(
 ) -> Result<(), CommandError> {
     let table = users::table(site.db());
     let swapped = (!table.is_stock()).then(|| swapped::Prompts::new(site, args)).transpose()?;
-    if let (None, Some(unknown)) = (&swapped, args.fields.first()) {
+    if let (None, Some(unknown)) = (&swapped, args.words().next()) {
         return Err(CommandError::Said(format!("unexpected argument '{unknown}'")));
     }
-    let account = if args.noinput {
+    let account = if args.asks_nothing() {
         match &swapped {
             Some(prompts) => prompts.without_questions(environment).await?,
             None => without_questions(site, args, environment).await?,

@@ -29,7 +29,7 @@ impl<'a> Prompts<'a> {
         let mut given = BTreeMap::new();
         given.extend(args.username.clone().map(|value| ("username".to_owned(), value)));
         given.extend(args.email.clone().map(|value| ("email".to_owned(), value)));
-        let mut words = args.fields.iter();
+        let mut words = args.words();
         while let Some(word) = words.next() {
             let unexpected = || CommandError::Said(format!("unexpected argument '{word}'"));
             let option = word.strip_prefix("--").ok_or_else(unexpected)?;
