@@ -228,6 +228,8 @@ impl DbError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Table {
+    /// `django_admin_log` (A07).
+    AdminLog,
     /// `auth_group` (A02).
     AuthGroup,
     /// `auth_permission` (A03).
@@ -251,6 +253,7 @@ impl Table {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::AdminLog => "django_admin_log",
             Self::AuthGroup => "auth_group",
             Self::AuthPermission => "auth_permission",
             Self::AuthToken => "authtoken_token",

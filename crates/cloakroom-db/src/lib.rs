@@ -34,6 +34,7 @@ mod sqlite;
 mod url;
 mod user_table;
 
+pub mod admin;
 pub mod content_types;
 pub mod groups;
 pub mod migrations;

@@ -35,6 +35,7 @@ mod rows;
 mod sql;
 mod user_sql;
 
+pub(crate) mod admin;
 pub(crate) mod content_types;
 pub(crate) mod groups;
 pub(crate) mod migrations;

@@ -12,6 +12,7 @@ mod sql;
 mod tls;
 mod user_sql;
 
+pub(crate) mod admin;
 pub(crate) mod content_types;
 pub(crate) mod groups;
 pub(crate) mod migrations;
@@ -162,7 +163,7 @@ impl Postgres {
 
     /// Runs a statement that only reads.
     async fn read(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
-        Ok(self.ask(Repeat::Safely, &[sql], params).await?.rows)
+        Ok(self.ask(Repeat::Safely, &[(sql, params)]).await?.rows)
     }
 
     /// Runs a statement that may change anything: the rows that it returns.
@@ -173,7 +174,7 @@ impl Postgres {
     /// Runs a statement that changes nothing but what is `touched`: the rows that it returns.
     async fn write_touching(&self, touched: Touched, sql: &str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
         let _touch = Touch { line: &self.line, touched };
-        Ok(self.ask(Repeat::IfUnsent, &[sql], params).await?.rows)
+        Ok(self.ask(Repeat::IfUnsent, &[(sql, params)]).await?.rows)
     }
 
     /// Runs a statement that may change anything: how many rows it changed.
@@ -184,16 +185,22 @@ impl Postgres {
     /// Runs a statement that changes nothing but what is `touched`: how many rows it changed.
     async fn execute_touching(&self, touched: Touched, sql: &str, params: Params<'_>) -> Result<u64, DbError> {
         let _touch = Touch { line: &self.line, touched };
-        Ok(self.ask(Repeat::IfUnsent, &[sql], params).await?.changed)
+        Ok(self.ask(Repeat::IfUnsent, &[(sql, params)]).await?.changed)
     }
 
     /// Runs statements that write, all or none, each with the same parameters: how many rows the last one changed.
     async fn execute_together(&self, statements: &[&str], params: Params<'_>) -> Result<u64, DbError> {
-        let _touch = Touch { line: &self.line, touched: Touched::Everything };
-        Ok(self.ask(Repeat::IfUnsent, statements, params).await?.changed)
+        let statements: Vec<_> = statements.iter().map(|sql| (*sql, params)).collect();
+        self.execute_all(&statements).await
     }
 
-    async fn ask(&self, repeat: Repeat, statements: &[&str], params: Params<'_>) -> Result<Answer, DbError> {
+    /// Runs statements that write, all or none, each with its own parameters: how many rows the last one changed.
+    async fn execute_all(&self, statements: &[(&str, Params<'_>)]) -> Result<u64, DbError> {
+        let _touch = Touch { line: &self.line, touched: Touched::Everything };
+        Ok(self.ask(Repeat::IfUnsent, statements).await?.changed)
+    }
+
+    async fn ask(&self, repeat: Repeat, statements: &[(&str, Params<'_>)]) -> Result<Answer, DbError> {
         let deadline = Deadline::after(self.deadline);
         let began = Instant::now();
         let mut first = true;
@@ -201,7 +208,7 @@ impl Postgres {
             let mut client = self.connection(deadline).await?;
             self.round_trips.fetch_add(1, Ordering::Relaxed);
             let was_pooled = Client::metrics(&client).created < began;
-            let failure = match deadline.within(attempt(&mut client, statements, params)).await {
+            let failure = match deadline.within(attempt(&mut client, statements)).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(failure)) => failure,
                 Err(late) => {
@@ -265,15 +272,15 @@ impl Drop for Touch<'_> {
     }
 }
 
-async fn attempt(client: &mut Client, statements: &[&str], params: Params<'_>) -> Result<Answer, Failure> {
-    if let [sql] = *statements {
+async fn attempt(client: &mut Client, statements: &[(&str, Params<'_>)]) -> Result<Answer, Failure> {
+    if let [(sql, params)] = *statements {
         let statement = client.prepare_cached(sql).await.map_err(Failure::before)?;
         let stream = client.query_raw(&statement, params.iter().copied()).await.map_err(Failure::after)?;
         return gather(stream).await.map_err(Failure::after);
     }
     let transaction = client.transaction().await.map_err(Failure::before)?;
     let mut last = Answer { rows: Vec::new(), changed: 0 };
-    for sql in statements {
+    for (sql, params) in statements {
         let statement = transaction.prepare_cached(sql).await.map_err(Failure::before)?;
         let stream = transaction.query_raw(&statement, params.iter().copied()).await.map_err(Failure::before)?;
         last = gather(stream).await.map_err(Failure::before)?;

@@ -16,6 +16,7 @@ mod user_sql;
 mod watch;
 mod writer;
 
+pub(crate) mod admin;
 pub(crate) mod content_types;
 pub(crate) mod groups;
 pub(crate) mod migrations;

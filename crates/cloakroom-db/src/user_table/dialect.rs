@@ -42,7 +42,8 @@ impl Dialect {
 impl Layout {
     /// Writes a statement from its template. `{columns}` are those that are read, of the alias `u`; `{table}`,
     /// `{groups}` and `{permissions}` are tables, `{owner}` the column of the latter two that names the user; `{id}`,
-    /// `{username}`, `{email}`, `{password}`, … are columns; `{active}` and `{superuser}` what a row of `u` says of these.
+    /// `{username}`, `{email}`, `{password}`, … are columns; `{active}`, `{staff}`, `{superuser}` and `{by_…}` what a row of
+    /// `u` says of these.
     ///
     /// A table of memberships that is not there is written as an empty one: it can be read.
     pub(crate) fn fill(&self, dialect: Dialect, template: &str) -> Box<str> {
@@ -78,6 +79,11 @@ impl Layout {
             "is_superuser" => named(Slot::Superuser),
             "active" => self.read(dialect, Slot::Active),
             "superuser" => self.read(dialect, Slot::Superuser),
+            "staff" => self.read(dialect, Slot::Staff),
+            "by_username" => self.read(dialect, Slot::Username),
+            "by_first_name" => self.read(dialect, Slot::FirstName),
+            "by_last_name" => self.read(dialect, Slot::LastName),
+            "by_email" => self.read(dialect, Slot::Email),
             other => unreachable!("no statement has a place {other}"),
         }
     }

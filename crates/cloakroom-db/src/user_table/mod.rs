@@ -5,6 +5,7 @@
 
 mod dialect;
 mod found;
+mod statement;
 mod write;
 
 use std::sync::{Arc, OnceLock};
@@ -13,6 +14,7 @@ use cloakroom_core::user_model::{ColumnKind, Nulls, Slot, UserTable};
 
 pub(crate) use self::dialect::Dialect;
 pub(crate) use self::found::{Found, FoundColumn};
+pub(crate) use self::statement::Statement;
 pub(crate) use self::write::{Given, Stores};
 use crate::error::DbError;
 
@@ -227,7 +229,7 @@ impl Layout {
         self.columns.iter().find(|c| c.name == name)
     }
 
-    fn column(&self, slot: Slot) -> Option<&FoundColumn> {
+    pub(crate) fn column(&self, slot: Slot) -> Option<&FoundColumn> {
         self.slots.iter().find(|(s, _)| *s == slot).map(|(_, at)| &self.columns[*at])
     }
 }

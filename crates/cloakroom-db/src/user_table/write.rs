@@ -152,7 +152,7 @@ fn standard(slot: Slot, new: &NewUser) -> Option<ColumnValue> {
 }
 
 /// A parameter's place. PostgreSQL gives it the type of what it is cast to first.
-fn place(dialect: Dialect, n: usize, stored: &Stored) -> String {
+pub(super) fn place(dialect: Dialect, n: usize, stored: &Stored) -> String {
     match (dialect, stored) {
         (Dialect::Sqlite, _) => format!("?{n}"),
         (Dialect::MySql, _) => "?".to_owned(),

@@ -20,6 +20,13 @@ macro_rules! database_suite {
             a_table_may_lack_what_djangos_has
             what_is_wrong_with_a_table_is_said_at_once
         }
+        database_suite! { $kind; admin:
+            a_list_is_searched_filtered_ordered_and_cut
+            several_changes_are_made_at_once
+            what_cannot_be_done_changes_nothing
+            the_log_is_kept_in_djangos_form
+            a_user_goes_with_everything_that_is_theirs
+        }
         database_suite! { $kind; sessions:
             a_session_is_found_until_its_last_moment
             keys_compare_exactly

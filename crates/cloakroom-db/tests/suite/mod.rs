@@ -3,6 +3,7 @@
 #[macro_use]
 mod list;
 
+pub(crate) mod admin;
 pub(crate) mod concurrency;
 pub(crate) mod migrations;
 pub(crate) mod place;
