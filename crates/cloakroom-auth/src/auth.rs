@@ -15,6 +15,7 @@ use cloakroom_core::secret::SecretKeys;
 use cloakroom_core::validators::{self, PasswordValidator};
 use cloakroom_db::{Database, users};
 
+use crate::admin::StaffReach;
 use crate::backends::BackendKind;
 use crate::error::AuthError;
 use crate::events::{AuthEvent, Listener, Listeners};
@@ -43,6 +44,7 @@ struct Inner {
     throttle: Throttle,
     session_limit: SessionLimit,
     session_policy: SessionPolicy,
+    staff_reach: StaffReach,
     limit_turn: tokio::sync::Mutex<()>,
     listeners: Listeners,
     near_users: NearUsers,
@@ -79,6 +81,7 @@ impl Auth {
             counters: None,
             session_limit: SessionLimit::default(),
             session_policy: SessionPolicy::default(),
+            staff_reach: StaffReach::default(),
             listeners: Listeners::default(),
             near_bytes: AuthBuilder::DEFAULT_NEAR_BYTES,
         }
@@ -156,6 +159,10 @@ impl Auth {
         self.0.session_policy
     }
 
+    pub(crate) fn staff_reach(&self) -> StaffReach {
+        self.0.staff_reach
+    }
+
     /// Records an event and tells the listeners. For doors that know of events which happen outside of this crate.
     pub fn emit(&self, event: &AuthEvent) {
         self.0.listeners.emit(event);
@@ -218,6 +225,7 @@ pub struct AuthBuilder {
     counters: Option<Arc<Cache>>,
     session_limit: SessionLimit,
     session_policy: SessionPolicy,
+    staff_reach: StaffReach,
     listeners: Listeners,
     near_bytes: u64,
 }
@@ -311,6 +319,12 @@ impl AuthBuilder {
         self
     }
 
+    /// Sets how far staff reach in the admin who are no superusers. Default: as in Django.
+    pub const fn with_staff_reach(mut self, reach: StaffReach) -> Self {
+        self.staff_reach = reach;
+        self
+    }
+
     /// Adds a listener for events. Listeners are called in the order in which they were added.
     pub fn with_listener(mut self, listener: impl Fn(&AuthEvent) + Send + Sync + 'static) -> Self {
         let listener: Arc<Listener> = Arc::new(listener);
@@ -345,6 +359,7 @@ impl AuthBuilder {
             throttle: Throttle::new(self.throttle_limits, self.counters),
             session_limit: self.session_limit,
             session_policy: self.session_policy,
+            staff_reach: self.staff_reach,
             limit_turn: tokio::sync::Mutex::default(),
             listeners: self.listeners,
         })))

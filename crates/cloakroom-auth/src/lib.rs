@@ -11,6 +11,7 @@
 //! - Nothing here reads the time or draws chance by itself (D18).
 
 mod accounts;
+pub mod admin;
 mod auth;
 mod authenticate;
 pub mod backends;

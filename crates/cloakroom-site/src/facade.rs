@@ -10,6 +10,7 @@ use cloakroom_web::api::obtain_auth_token;
 
 use crate::accounts::view::append_slash;
 use crate::accounts::{Accounts, DeveloperPanel, ShowMessages};
+use crate::admin::Admin;
 use crate::error::not_found;
 use crate::mail::{MailSettingsError, PostOffice};
 use crate::setup::SetupLink;
@@ -96,8 +97,8 @@ pub fn routes(accounts: &Accounts, setup: Option<&SetupLink>) -> Router {
     }
 }
 
-/// The whole server: pages, error pages, the layer around all; with `API_TOKENS` and `API_LOGIN_PAGES` the doors of REST
-/// framework too.
+/// The whole server: pages, the admin unless `ADMIN_PREFIX` is empty, error pages, the layer around all; with `API_TOKENS`
+/// and `API_LOGIN_PAGES` the doors of REST framework too.
 pub fn server(site: &Cloakroom, accounts: &Accounts, setup: Option<&SetupLink>) -> Router {
     let (mut routes, mut layer) = (routes(accounts, setup), site.layer());
     if site.settings().api_tokens {
@@ -109,6 +110,11 @@ pub fn server(site: &Cloakroom, accounts: &Accounts, setup: Option<&SetupLink>) 
     if site.settings().api_login_pages {
         routes = routes.merge(accounts.browsable_api(BROWSABLE_API));
         layer = layer.insecure_csrf_exempt_all(Accounts::browsable_redirecting_paths(BROWSABLE_API));
+    }
+    if !site.settings().admin_prefix.is_empty() {
+        let admin = Admin::new(accounts, &site.settings().admin_prefix);
+        layer = layer.insecure_csrf_exempt_all(admin.redirecting_paths());
+        routes = routes.merge(admin.router());
     }
     finish(routes, accounts, layer)
 }

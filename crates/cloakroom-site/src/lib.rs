@@ -1,6 +1,7 @@
 //! Account pages, ready to mount: log in and out, sign up, profile, passwords, sessions.
 
 pub mod accounts;
+pub mod admin;
 mod agent;
 pub mod api;
 pub mod assets;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloakroom_auth::admin::StaffReach;
 use cloakroom_auth::backends::BackendKind;
 use cloakroom_auth::permissions::ModelMeta;
 use cloakroom_auth::{AtLimit, SameUser, SessionLimit, SessionPolicy, SetupError};
@@ -148,6 +149,13 @@ pub(crate) fn engine(
         }
         _ => engine,
     })
+}
+
+pub(crate) fn staff_reach(s: &Settings) -> StaffReach {
+    match s.security_profile {
+        SecurityProfile::Django => StaffReach::Everybody,
+        SecurityProfile::Hardened => StaffReach::BelowSuperusers,
+    }
 }
 
 pub(crate) fn session_limit(s: &Settings) -> SessionLimit {

@@ -383,7 +383,8 @@ impl CloakroomBuilder {
             .with_throttle_store(counters)
             .with_session_limit(build::session_limit(&settings))
             .with_session_policy(build::session_policy(&settings))
-            .with_near_bytes(build::near_bytes(&settings).1);
+            .with_near_bytes(build::near_bytes(&settings).1)
+            .with_staff_reach(build::staff_reach(&settings));
         let auth = match self.auth {
             Some(configure) => configure(auth),
             None => auth,

@@ -155,6 +155,19 @@ pub async fn entries_by(db: &Database, user: &UserId, limit: usize) -> Result<Ve
     entries(db, statement.text(" ORDER BY l.action_time DESC, l.id DESC LIMIT ").int(limit).done()).await
 }
 
+/// Counts what a user did.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn count_by(db: &Database, user: &UserId) -> Result<u64, DbError> {
+    if !has_log(db).await? {
+        return Ok(0);
+    }
+    let count = Statement::new(layout(db)?, dialect(db), "SELECT COUNT(*) FROM django_admin_log WHERE user_id = ");
+    Ok(ints(db, count.user(user).done()).await?.first().map_or(0, |n| n.unsigned_abs()))
+}
+
 async fn entries(db: &Database, query: Stores) -> Result<Vec<LogEntry>, DbError> {
     let rows = match db.backend() {
         Backend::Sqlite(s) => s.read_much(move |c| sqlite::admin::log(c, &query)).await,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub use self::change::{Change, Column, apply};
 pub use self::find::{Direction, Found, Slice, SortBy, UserFilter, count_users, find_users, permissions_of};
 pub(crate) use self::log::Row as LogRow;
-pub use self::log::{Action, LogEntry, NewLogEntry, entries_by, entries_of, has_log};
+pub use self::log::{Action, LogEntry, NewLogEntry, count_by, entries_by, entries_of, has_log};
 use crate::database::{Backend, Database};
 use crate::error::DbError;
 use crate::mysql;

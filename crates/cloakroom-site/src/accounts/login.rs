@@ -73,10 +73,16 @@ pub(crate) enum SignIn {
 
 /// Signs in whom the form names, or gives the form back with its errors.
 pub(crate) async fn sign_in(request: &Request) -> Result<SignIn, PageError> {
+    sign_in_if(request, |_| true).await
+}
+
+/// As [`sign_in`], for a door that lets only some in: others are told what a wrong password is told.
+pub(crate) async fn sign_in_if(request: &Request, may_enter: impl Fn(&User) -> bool) -> Result<SignIn, PageError> {
     let auth = request.ctx.auth();
     let mut form = as_the_model_says(request, AuthenticationForm::bind(|name| request.field(name)));
     if let Some((username, password)) = form.credentials() {
         match auth.authenticate(Credentials::password(username, password.to_owned())).await? {
+            Authenticated::Yes(user) if user.is_active && !may_enter(user.user()) => form.refuse_login(),
             Authenticated::Yes(user) if user.is_active => match auth.login(&user).await {
                 Err(GuardRejection::TooManySessions) => form.refuse_session_limit(),
                 done => {

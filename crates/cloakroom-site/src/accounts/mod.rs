@@ -19,7 +19,7 @@ mod browsable;
 pub(crate) mod change;
 mod delete;
 pub(crate) mod login;
-mod logout;
+pub(crate) mod logout;
 mod outgoing;
 pub(crate) mod pages;
 mod profile;

@@ -71,14 +71,14 @@ pub(super) enum Face {
 #[derive(Clone, Debug)]
 pub(crate) struct Pages {
     pub(super) templates: Templates,
-    pub(super) urls: Urls,
+    pub(crate) urls: Urls,
     pub(super) name: String,
     pub(super) mailer: Option<Arc<dyn Mailer>>,
     pub(super) outgoing: Outgoing,
     pub(super) while_signed_in: WhileSignedIn,
     pub(super) after_reset: AfterReset,
-    pub(super) login_next_page: Option<String>,
-    pub(super) logout_next_page: Option<String>,
+    pub(crate) login_next_page: Option<String>,
+    pub(crate) logout_next_page: Option<String>,
     pub(super) allowed_hosts: Vec<String>,
     pub(super) frame_ancestors: String,
     pub(super) messages: ShowMessages,
@@ -135,7 +135,7 @@ impl Pages {
     }
 
     /// Reads the messages that wait, for the page that may come of a request.
-    pub(super) async fn load_messages(&self, ctx: &Ctx) {
+    pub(crate) async fn load_messages(&self, ctx: &Ctx) {
         if self.messages == ShowMessages::Yes
             && let Err(error) = ctx.messages().count().await
         {
@@ -186,7 +186,7 @@ impl Pages {
     }
 
     /// Where the visitor asked to be led, if it is safe: the form's `next` over the query's, even an empty one (A119, G65).
-    pub(super) fn wanted_next(&self, request: &Request) -> Result<Option<SafeNext>, PageError> {
+    pub(crate) fn wanted_next(&self, request: &Request) -> Result<Option<SafeNext>, PageError> {
         let query;
         let next = match request.form.get("next") {
             Some(next) => Some(next),

@@ -94,7 +94,7 @@ impl IntoResponse for OtherMethod {
 }
 
 /// The methods of Django's `FormView`.
-pub(super) fn form_view(ctx: &Ctx) -> Result<Asked, OtherMethod> {
+pub(crate) fn form_view(ctx: &Ctx) -> Result<Asked, OtherMethod> {
     match *ctx.method() {
         Method::GET | Method::HEAD => Ok(Asked::Show),
         Method::POST | Method::PUT => Ok(Asked::Submit),
@@ -103,7 +103,7 @@ pub(super) fn form_view(ctx: &Ctx) -> Result<Asked, OtherMethod> {
 }
 
 /// The methods of Django's `TemplateView`.
-pub(super) fn template_view(ctx: &Ctx) -> Result<(), OtherMethod> {
+pub(crate) fn template_view(ctx: &Ctx) -> Result<(), OtherMethod> {
     match *ctx.method() {
         Method::GET | Method::HEAD => Ok(()),
         _ => Err(OtherMethod::of_view(ctx.method(), "GET, HEAD, OPTIONS")),
@@ -111,7 +111,7 @@ pub(super) fn template_view(ctx: &Ctx) -> Result<(), OtherMethod> {
 }
 
 /// The methods of Django's `LogoutView`.
-pub(super) fn post_view(ctx: &Ctx) -> Result<(), OtherMethod> {
+pub(crate) fn post_view(ctx: &Ctx) -> Result<(), OtherMethod> {
     match *ctx.method() {
         Method::POST => Ok(()),
         _ => Err(OtherMethod::of_view(ctx.method(), "POST, OPTIONS")),
@@ -119,7 +119,7 @@ pub(super) fn post_view(ctx: &Ctx) -> Result<(), OtherMethod> {
 }
 
 /// `require_http_methods(["GET", "HEAD", "POST"])`.
-pub(super) fn get_or_post(ctx: &Ctx) -> Result<Asked, OtherMethod> {
+pub(crate) fn get_or_post(ctx: &Ctx) -> Result<Asked, OtherMethod> {
     match *ctx.method() {
         Method::GET | Method::HEAD => Ok(Asked::Show),
         Method::POST => Ok(Asked::Submit),
@@ -128,7 +128,7 @@ pub(super) fn get_or_post(ctx: &Ctx) -> Result<Asked, OtherMethod> {
 }
 
 /// `require_safe`.
-pub(super) fn safe(ctx: &Ctx) -> Result<(), OtherMethod> {
+pub(crate) fn safe(ctx: &Ctx) -> Result<(), OtherMethod> {
     match *ctx.method() {
         Method::GET | Method::HEAD => Ok(()),
         _ => Err(OtherMethod::refused("GET, HEAD")),
@@ -136,7 +136,7 @@ pub(super) fn safe(ctx: &Ctx) -> Result<(), OtherMethod> {
 }
 
 /// `require_POST`.
-pub(super) fn post(ctx: &Ctx) -> Result<(), OtherMethod> {
+pub(crate) fn post(ctx: &Ctx) -> Result<(), OtherMethod> {
     if *ctx.method() == Method::POST { Ok(()) } else { Err(OtherMethod::refused("POST")) }
 }
 

@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "one binary, nothing is public")]
 
 mod account;
+mod admin;
 mod api;
 mod home;
 mod login;

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, COOKIE, EXPIRES, HOST, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode};
 use cloakroom_auth::lane::LaneConfig;
-use cloakroom_auth::{Auth, Created, NewAccount, SessionLimit};
+use cloakroom_auth::{Auth, AuthBuilder, Created, NewAccount, SessionLimit};
 use cloakroom_core::clock::{FrozenClock, Timestamp};
 use cloakroom_core::hashers::{Algorithm, Cost, DjangoVersion, Hasher, HasherSet};
 use cloakroom_core::hosts::AllowedHosts;
@@ -19,6 +19,7 @@ use cloakroom_core::secret::{SecretKey, SecretKeys};
 use cloakroom_db::{Database, DatabaseUrl, Options, migrations};
 use cloakroom_sessions::{AnyEngine, DbEngine, SessionConfig, SessionIndex, Sessions, TextCodec};
 use cloakroom_site::accounts::Accounts;
+use cloakroom_site::admin::Admin;
 use cloakroom_site::mail::{Outbox, PostOffice, Transport};
 use cloakroom_site::templates::Templates;
 use cloakroom_site::{finish, routes};
@@ -44,17 +45,22 @@ impl TestSite {
 
     /// A site where users may have so many sessions.
     pub async fn with_session_limit(limit: SessionLimit) -> Self {
-        Self::build(|accounts| accounts, |_| {}, limit).await
+        Self::tuned(|auth| auth.with_session_limit(limit)).await
     }
 
     pub async fn with(accounts: impl FnOnce(Accounts) -> Accounts, urls: impl FnOnce(&mut LoginUrls)) -> Self {
-        Self::build(accounts, urls, SessionLimit::default()).await
+        Self::build(accounts, urls, |auth| auth).await
+    }
+
+    /// A site with another service.
+    pub async fn tuned(tune: impl FnOnce(AuthBuilder) -> AuthBuilder) -> Self {
+        Self::build(|accounts| accounts, |_| {}, tune).await
     }
 
     async fn build(
         accounts: impl FnOnce(Accounts) -> Accounts,
         urls: impl FnOnce(&mut LoginUrls),
-        limit: SessionLimit,
+        tune: impl FnOnce(AuthBuilder) -> AuthBuilder,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/db.sqlite3", folder.path().display());
@@ -69,10 +75,8 @@ impl TestSite {
         let auth = Auth::builder(db.clone(), keys.clone())
             .with_clock(clock.clone())
             .with_hashers(HasherSet::new(vec![hasher]).unwrap())
-            .with_lane_config(lane)
-            .with_session_limit(limit)
-            .build()
-            .unwrap();
+            .with_lane_config(lane);
+        let auth = tune(auth).build().unwrap();
         let engine = AnyEngine::Db(DbEngine::new(db.clone(), TextCodec::new(&keys), 1_209_600));
         let sessions = Sessions::new(engine, SessionConfig::default(), clock.clone(), Arc::new(OsRandom))
             .with_index(SessionIndex::new(db, &keys));
@@ -86,7 +90,9 @@ impl TestSite {
         let from = "webmaster@localhost".parse().unwrap();
         let office = PostOffice::new(templates, pages.urls().clone(), from, Transport::Memory(outbox.clone()));
         let pages = pages.with_mailer(Arc::new(office));
-        let app = finish(routes(&pages, None), &pages, layer);
+        let admin = Admin::new(&pages, "/admin");
+        let layer = layer.insecure_csrf_exempt_all(admin.redirecting_paths());
+        let app = finish(routes(&pages, None).merge(admin.router()), &pages, layer);
         Self { auth, outbox, clock, app, _folder: folder }
     }
 

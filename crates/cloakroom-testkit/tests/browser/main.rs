@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod admin;
 mod chromium;
 mod passwords;
 mod tabs;

@@ -182,6 +182,11 @@ impl UserCreationForm {
         lookup.then_some((username, self.duplicates))
     }
 
+    /// Misses passwords that were left out, in a form whose fields let them be.
+    pub(super) fn require_passwords(&mut self) {
+        super::admin::require_passwords(&mut self.form);
+    }
+
     /// Ends the checks, told whether the name is taken and given the judge of passwords.
     pub fn finish(&mut self, taken: Taken, judge: impl FnOnce(&str, &UserFacts) -> Vec<ValidationError>) {
         let mut username = self.form.cleaned("username").unwrap_or_default().to_owned();
@@ -482,7 +487,7 @@ fn check_new_passwords(
     judge_password(form, "new_password2", user, judge);
 }
 
-fn mismatch(form: &mut Form, first: &'static str, second: &'static str) {
+pub(super) fn mismatch(form: &mut Form, first: &'static str, second: &'static str) {
     if let (Some(a), Some(b)) = (form.cleaned(first), form.cleaned(second))
         && !a.is_empty()
         && !b.is_empty()
@@ -493,7 +498,7 @@ fn mismatch(form: &mut Form, first: &'static str, second: &'static str) {
 }
 
 /// Validators judge the second password, and only one that is still clean: a mismatch stands alone (A97).
-fn judge_password(
+pub(super) fn judge_password(
     form: &mut Form,
     name: &'static str,
     user: &UserFacts,

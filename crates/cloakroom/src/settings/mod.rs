@@ -73,6 +73,8 @@ pub type SameSiteSetting = Option<String>;
 pub struct Settings {
     /// Where account pages are mounted: `/accounts` or, for the root, the empty text.
     pub accounts_prefix: String,
+    /// Where the admin is mounted: `/admin`, or the empty text for nowhere.
+    pub admin_prefix: String,
     /// `None` where it was not set: then loopback names alone are served, as Django does under DEBUG.
     pub allowed_hosts: Option<Vec<String>>,
     /// Whether the server has the log-in pages of a browsable API, `/api-auth/login/` and `/api-auth/logout/` (D40).
@@ -362,6 +364,14 @@ mod tests {
         ])
         .unwrap();
         assert!(!format!("{s:?}").contains("canary"));
+    }
+
+    #[test]
+    fn the_admin_is_where_it_is_wanted() {
+        assert_eq!(from_env(&[]).unwrap().admin_prefix, "/admin");
+        assert_eq!(from_env(&[("CLOAKROOM_ADMIN_PREFIX", "back/office/")]).unwrap().admin_prefix, "/back/office");
+        assert_eq!(from_env(&[("CLOAKROOM_ADMIN_PREFIX", "")]).unwrap().admin_prefix, "");
+        assert!(from_env(&[("CLOAKROOM_ADMIN_PREFIX", "/accounts/")]).is_err());
     }
 
     #[test]

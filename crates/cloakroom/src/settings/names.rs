@@ -44,6 +44,7 @@ macro_rules! settings {
 
 settings! {
     "ACCOUNTS_PREFIX" Text,
+    "ADMIN_PREFIX" Text,
     "ALLOWED_HOSTS" List,
     "API_LOGIN_PAGES" Bool,
     "API_TOKENS" Bool,

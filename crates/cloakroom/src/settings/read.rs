@@ -66,6 +66,10 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         "" => String::new(),
         inner => format!("/{inner}"),
     };
+    let admin_prefix = match r.text("ADMIN_PREFIX", "/admin")?.trim_matches('/') {
+        "" => String::new(),
+        prefix => format!("/{prefix}"),
+    };
     let profile = match r.choice("SECURITY_PROFILE", "django", &PROFILES)?.as_str() {
         "hardened" => SecurityProfile::Hardened,
         _ => SecurityProfile::Django,
@@ -163,8 +167,14 @@ pub(super) fn settings(raw: &RawSettings) -> Result<Settings, SettingsError> {
         use_x_forwarded_port: r.bool("USE_X_FORWARDED_PORT", false)?,
         x_frame_options: r.text("X_FRAME_OPTIONS", "DENY")?,
         accounts_prefix,
+        admin_prefix,
     };
     r.unsupported("CSRF_FAILURE_VIEW", "django.views.csrf.csrf_failure")?;
+    if !settings.admin_prefix.is_empty() && settings.admin_prefix == settings.accounts_prefix {
+        return Err(SettingsError::Conflict(
+            "ADMIN_PREFIX and ACCOUNTS_PREFIX are the same; give one of them another address".into(),
+        ));
+    }
     let limited = settings.session_limit.or(settings.session_limit_staff).is_some();
     if limited && settings.session_engine == "signed_cookies" {
         return Err(SettingsError::Conflict(

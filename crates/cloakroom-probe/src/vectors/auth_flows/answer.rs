@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::browser::Answer;
 
 /// Django's names of the pages, by our titles.
-const PAGES: [(&str, &str); 9] = [
+const PAGES: [(&str, &str); 26] = [
     ("Log in", "registration/login.html"),
     ("You are logged out", "registration/logged_out.html"),
     ("Change your password", "registration/password_change_form.html"),
@@ -16,7 +16,26 @@ const PAGES: [(&str, &str); 9] = [
     ("Choose a new password", CONFIRM),
     ("This link does not work", CONFIRM),
     ("Your new password is set", "registration/password_reset_complete.html"),
+    ("Log in to the admin", "admin/login.html"),
+    ("Administration", "admin/index.html"),
+    ("Users", "admin/change_list.html"),
+    ("Groups", "admin/change_list.html"),
+    ("Add a user", "admin/auth/user/add_form.html"),
+    ("Change user", CHANGE),
+    ("View user", CHANGE),
+    ("Add a group", CHANGE),
+    ("Change group", CHANGE),
+    ("View group", CHANGE),
+    ("Change a password", "admin/auth/user/change_password.html"),
+    ("Set a password", "admin/auth/user/change_password.html"),
+    ("Delete this user?", "admin/delete_confirmation.html"),
+    ("Delete this group?", "admin/delete_confirmation.html"),
+    ("Delete these users?", "admin/delete_selected_confirmation.html"),
+    ("Delete these groups?", "admin/delete_selected_confirmation.html"),
+    ("History", "admin/object_history.html"),
 ];
+
+const CHANGE: &str = "admin/change_form.html";
 
 const CONFIRM: &str = "registration/password_reset_confirm.html";
 

@@ -19,6 +19,7 @@ use cloakroom::settings::{RawSettings, Settings};
 use cloakroom::web::guards::Guard;
 use cloakroom::web::{OnAbsence, RemoteUser};
 use cloakroom_site::accounts::{Accounts, AfterReset, WhileSignedIn};
+use cloakroom_site::admin::Admin;
 use cloakroom_site::templates::Templates;
 use http::HeaderName;
 use serde_json::{Map, Value, json};
@@ -182,6 +183,19 @@ pub(super) async fn build(
         let asked = has("LoginRequiredMiddleware") && gate == Gate::Asked;
         routes = routes.route(&path, if asked { view.layer(Guard::login_required()) } else { view });
     }
+    let admin = Admin::new(&accounts, "/admin");
+    let staff = Guard::login_required().with_login_url("/admin/login/");
+    let pages: [(&str, MethodRouter); 4] = [
+        ("/admin/", admin.pages()),
+        ("/admin/{*page}", admin.pages()),
+        ("/admin/password_change/", admin.password_change()),
+        ("/admin/password_change/done/", admin.password_change_done()),
+    ];
+    for (path, page) in pages {
+        let asked = has("LoginRequiredMiddleware");
+        routes = routes.route(path, if asked { page.layer(staff.clone()) } else { page });
+    }
+    routes = routes.route("/admin/login/", admin.login());
     let remote = RemoteUser::from_proxies(REMOTE_USER, [PROXY.into()]);
     if has("RemoteUserMiddleware") {
         routes = routes.layer(remote.clone());

@@ -1,5 +1,6 @@
 //! What each page's template may use.
 
+pub mod admin;
 pub mod samples;
 
 use cloakroom_core::clock::Timestamp;
@@ -7,7 +8,7 @@ use cloakroom_core::messages::{Markup, Message};
 use cloakroom_core::models::User;
 use cloakroom_sessions::Visit;
 use cloakroom_web::FormAgain;
-use cloakroom_web::forms::{self, Form, Help, Required};
+use cloakroom_web::forms::{self, FieldKind, Form, Help, Required};
 use minijinja::Value;
 use serde::Serialize;
 
@@ -159,6 +160,8 @@ pub struct FieldView {
     pub label: String,
     /// The element, safe to print.
     pub html: Value,
+    /// What kind of element it is: `input`, `tick` or `radio`.
+    pub widget: &'static str,
     /// Whether it must be filled in.
     pub required: bool,
     /// Sentences of help.
@@ -189,6 +192,11 @@ impl From<&Form> for FormView {
             id: field.id(),
             label: field.label().to_owned(),
             html: Value::from_safe_string(field.html()),
+            widget: match field.kind() {
+                FieldKind::Boolean => "tick",
+                FieldKind::Choice => "radio",
+                _ => "input",
+            },
             required: field.required() == Required::Yes,
             help: match field.help() {
                 Help::None => Vec::new(),

@@ -1,5 +1,7 @@
 //! Sample contexts: every page in each state that its template tells apart.
 
+mod admin;
+
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::models::User;
 use cloakroom_web::forms::accounts::{
@@ -41,6 +43,7 @@ pub fn render_all(templates: &Templates) -> Vec<(String, Result<String, Template
     account_pages(&mut all);
     reset_pages(&mut all);
     panel_pages(&mut all);
+    admin::all(&mut all);
     let mail = json!({ "site_name": NASTY, "username": NASTY, "link": "https://site.example/reset/MQ/a-b/" });
     for name in ["mail/password_reset_subject.txt", "mail/password_reset_body.txt"] {
         all.rendered.push((name.to_owned(), templates.text(name, &mail)));
