@@ -106,6 +106,11 @@ impl Pages {
         }
     }
 
+    /// The same pages, which show messages whatever the settings say: those of the admin do, as Django's.
+    pub(crate) fn with_messages(&self) -> Self {
+        Self { messages: ShowMessages::Yes, ..self.clone() }
+    }
+
     /// A page for everybody. It does not ask who looks at it.
     pub(crate) fn page<P: Page>(&self, ctx: &Ctx, page: &P) -> Answer {
         self.render(ctx, None, page)

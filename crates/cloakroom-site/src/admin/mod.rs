@@ -68,7 +68,7 @@ impl Admin {
     pub fn new(accounts: &Accounts, prefix: &str) -> Self {
         let prefix = prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
-        Self(Arc::new(Site { pages: Arc::clone(accounts.pages()), prefix }))
+        Self(Arc::new(Site { pages: Arc::new(accounts.pages().with_messages()), prefix }))
     }
 
     /// All pages under the prefix.

@@ -259,6 +259,11 @@ impl Page {
             && self.header(EXPIRES) == "Fri, 02 Jan 2026 03:04:05 GMT"
     }
 
+    /// The body, with the slashes that templates escape.
+    pub fn plain(&self) -> String {
+        self.body.replace("&#x2f;", "/")
+    }
+
     /// The nonce of the policy.
     pub fn nonce(&self) -> &str {
         let policy = self.header("content-security-policy");

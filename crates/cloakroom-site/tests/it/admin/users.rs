@@ -117,7 +117,7 @@ async fn a_change_is_logged_as_django_logs_it() {
     let history = root.get("/admin/auth/user/2/history/").await;
     assert!(history.body.contains("Changed: First name, Email address, Active,") && history.body.contains("root"));
     let index = root.get("/admin/").await;
-    assert!(index.body.contains("href=\"/admin/auth/user/2/change/\">alice</a>"), "{}", index.body);
+    assert!(index.plain().contains("href=\"/admin/auth/user/2/change/\">alice</a>"), "{}", index.body);
 }
 
 #[tokio::test]
@@ -240,7 +240,8 @@ async fn the_list_is_searched_filtered_and_ordered() {
         site.user(name).await;
     }
     let names = |page: &crate::site::Page| -> Vec<String> {
-        let rows = page.body.split("/change/\">").skip(1);
+        let body = page.plain();
+        let rows = body.split("/change/\">").skip(1);
         rows.map(|rest| rest.split_once('<').unwrap().0.to_owned()).collect()
     };
     for (query, expected) in [
