@@ -125,6 +125,7 @@ impl Pool {
 }
 
 /// A connection on loan, until the deadline. Goes back to the pool when dropped, unless it is in an uncertain state.
+#[expect(clippy::struct_excessive_bools, reason = "each is as independent of the others")]
 pub(super) struct Call<'p> {
     pool: &'p Pool,
     conn: Option<Conn>,

@@ -130,7 +130,7 @@ async fn cookie(app: &mut Router) -> HeaderValue {
 
 /// Another process's connection.
 async fn another(site: &Site) -> Database {
-    let url = DatabaseUrl::sqlite_file(site.path());
+    let url = DatabaseUrl::sqlite_file(site._folder.path().join("db.sqlite3"));
     Database::open(&url, Options::default()).await.unwrap()
 }
 

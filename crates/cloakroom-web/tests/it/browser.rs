@@ -34,7 +34,7 @@ pub(crate) struct Site {
     pub(crate) sessions: Sessions,
     pub(crate) db: Database,
     pub(crate) clock: Arc<FrozenClock>,
-    folder: tempfile::TempDir,
+    pub(crate) _folder: tempfile::TempDir,
 }
 
 impl Site {
@@ -82,12 +82,7 @@ impl Site {
             .unwrap();
         let engine = engine(db.clone(), &keys, config.age_secs);
         let sessions = Sessions::new(engine, config, clock.clone(), Arc::new(OsRandom));
-        Self { auth, sessions, db, clock, folder }
-    }
-
-    /// The database's file.
-    pub(crate) fn path(&self) -> std::path::PathBuf {
-        self.folder.path().join("db.sqlite3")
+        Self { auth, sessions, db, clock, _folder: folder }
     }
 
     /// Makes an account whose password is `<username>-pass-9Z`.
