@@ -279,6 +279,9 @@ mod tests {
             let mut all = hardened();
             all.retain(|(n, _)| *n != name);
             all.push((name, value.clone()));
+            if name == "USERNAME_FIELD" {
+                all.push(("AUTH_USER_MODEL", json!("members.Member")));
+            }
             let found = rows(&settings(&all));
             assert_eq!(found, expected, "{name} = {value}");
             named.extend(found);
