@@ -37,7 +37,7 @@ async fn show_list(desk: &Desk, query: &Query) -> Answer {
     let of_page = groups.iter().skip((query.page - 1).saturating_mul(PAGE)).take(PAGE);
     let list = desk.list_of(Model::Group);
     let page = AdminList {
-        admin: desk.frame(Vec::new()).await?,
+        admin: desk.frame_in(Model::Group, None).await?,
         heading: heading(Model::Group).to_owned(),
         count: match total {
             1 => "1 group".to_owned(),

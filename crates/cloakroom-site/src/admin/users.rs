@@ -46,7 +46,7 @@ async fn show(desk: &Desk, query: &Query) -> Answer {
     };
     let list = desk.list_of(Model::User);
     let page = AdminList {
-        admin: desk.frame(Vec::new()).await?,
+        admin: desk.frame_in(Model::User, None).await?,
         heading: heading(Model::User).to_owned(),
         count: match found.total {
             1 => "1 user".to_owned(),
