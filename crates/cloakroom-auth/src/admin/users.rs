@@ -392,9 +392,10 @@ impl Plan {
                 let value = after.last_login.map_or(ColumnValue::Null, ColumnValue::Time);
                 (Column { slot: Slot::LastLogin, value }, "Last login")
             }),
-            (before.date_joined != after.date_joined).then(|| {
-                (Column { slot: Slot::DateJoined, value: ColumnValue::Time(after.date_joined) }, "Date joined")
-            }),
+            (before.date_joined != after.date_joined).then_some((
+                Column { slot: Slot::DateJoined, value: ColumnValue::Time(after.date_joined) },
+                "Date joined",
+            )),
         ];
         let (mut columns, mut labels): (Vec<_>, Vec<_>) = profile.into_iter().chain(active).chain(powers).unzip();
         labels.extend(changes_groups.then_some("Groups"));
