@@ -1,6 +1,7 @@
 //! Sessions on real servers: the suite of every engine, nodes that share stores, outages, dead masters.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::duplicate_mod, reason = "one suite, run on a cache that is shared and on databases")]
 
 /// Runs the tests of the engines that use a cache on Redis. A clock that is moved by hand is none of Redis's, so what
 /// moves it stays out.
