@@ -218,6 +218,7 @@ fn complaint(error: &CommandError, typist: &mut Typist) -> Option<Vec<&'static s
             None
         }
         CommandError::Interrupted => Some(vec!["interrupted"]),
+        CommandError::UnknownArgument(_) => Some(vec!["unknown_argument"]),
         other => Some(other.to_string().split("; ").map(code).collect()),
     }
 }

@@ -61,6 +61,9 @@ pub enum CommandError {
     /// The command itself says what is wrong.
     #[error("{0}")]
     Said(String),
+    /// An argument that the command does not take, as far as it alone can tell.
+    #[error("unexpected argument '{0}'; --help tells what there is")]
+    UnknownArgument(String),
     /// The person gave up.
     #[error("Operation cancelled.")]
     Cancelled,
@@ -78,6 +81,8 @@ impl CommandError {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Interrupted => 130,
+            // As that of every other wrong call.
+            Self::UnknownArgument(_) => 2,
             _ => 1,
         }
     }

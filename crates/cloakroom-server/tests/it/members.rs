@@ -139,7 +139,7 @@ async fn createsuperuser_takes_options_named_after_the_fields() {
     createsuperuser(folder.path(), &options, &variables, &mut Person::default()).await.unwrap();
     let unknown = ["--shoe_size", "37", "--noinput"];
     let refused = createsuperuser(folder.path(), &unknown, &[], &mut Person::default()).await.unwrap_err();
-    assert_eq!(refused.to_string(), "unexpected argument '--shoe_size'");
+    assert_eq!(refused.to_string(), "unexpected argument '--shoe_size'; --help tells what there is");
 }
 
 /// What a table lacks stops the start, in one line; `migrate` makes the rest and says it too.

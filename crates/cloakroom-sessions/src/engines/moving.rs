@@ -150,6 +150,21 @@ impl MovingEngine {
         Ok(if target == *key { Loaded::Live(record) } else { Loaded::Moved(record, target) })
     }
 
+    /// Nobody has the session: but another request may have moved it between the look at the new engine and that at the old
+    /// one, and who came with its cookie must not be taken for a stranger.
+    async fn look_again(&self, key: &SessionKey, found: Loaded, now: Timestamp) -> Result<Loaded, EngineError> {
+        if self.to.keeps_data_in_cookie() {
+            return Ok(found);
+        }
+        let target = self.target(key);
+        Ok(match self.target_engine().do_load(&target, now).await? {
+            Loaded::Live(record) if is_end(&record.data) => found,
+            Loaded::Live(record) if target == *key => Loaded::Live(record),
+            Loaded::Live(record) => Loaded::Moved(record, target),
+            _ => found,
+        })
+    }
+
     /// Takes in what the new engine has; the mark of an ended session is none.
     async fn arrived(&self, key: &SessionKey, record: Record, now: Timestamp) -> Result<Loaded, EngineError> {
         if is_end(&record.data) {
@@ -207,7 +222,7 @@ impl Engine for MovingEngine {
             Loaded::Live(record) => self.arrived(key, record, now).await,
             Loaded::Absent(_) | Loaded::Broken(_) => match self.find(key, now).await? {
                 Some((engine, data)) => self.take_over(key, engine, data, now).await,
-                None => Ok(loaded),
+                None => self.look_again(key, loaded, now).await,
             },
             _ => Ok(loaded),
         }

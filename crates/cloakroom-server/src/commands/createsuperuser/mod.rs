@@ -35,7 +35,7 @@ pub async fn run(
     let table = users::table(site.db());
     let swapped = (!table.is_stock()).then(|| swapped::Prompts::new(site, args)).transpose()?;
     if let (None, Some(unknown)) = (&swapped, args.words().next()) {
-        return Err(CommandError::Said(format!("unexpected argument '{unknown}'")));
+        return Err(CommandError::UnknownArgument(unknown.clone()));
     }
     let account = if args.asks_nothing() {
         match &swapped {

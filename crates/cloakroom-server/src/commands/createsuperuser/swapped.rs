@@ -31,7 +31,7 @@ impl<'a> Prompts<'a> {
         given.extend(args.email.clone().map(|value| ("email".to_owned(), value)));
         let mut words = args.words();
         while let Some(word) = words.next() {
-            let unexpected = || CommandError::Said(format!("unexpected argument '{word}'"));
+            let unexpected = || CommandError::UnknownArgument(word.clone());
             let option = word.strip_prefix("--").ok_or_else(unexpected)?;
             let (name, value) = match option.split_once('=') {
                 Some((name, value)) => (name, value.to_owned()),
