@@ -300,7 +300,7 @@ pub struct InitArgs {
     #[arg(long, value_name = "ADDRESS")]
     pub proxy: Option<String>,
 
-    /// Who mail comes from  [default: webmaster@NAME]
+    /// Who mail comes from; where nothing is said, webmaster at the site
     #[arg(long, value_name = "ADDRESS")]
     pub email_from: Option<String>,
 
