@@ -9,6 +9,7 @@
 //! - Policy lives in `cloakroom-auth`, formats in `cloakroom-core`; here is HTTP alone.
 
 pub mod api;
+mod around;
 mod body;
 mod config;
 mod csp;
@@ -26,6 +27,7 @@ mod respond;
 mod site;
 mod stack;
 
+pub use self::around::AroundService;
 pub use self::body::{BodyError, FormData, FormRejection, JsonBody, QueryDict, Upload};
 pub use self::config::{
     ApiPaths, CsrfConfig, Debug, HostCheck, Limits, LoginUrls, MessageStorage, MessagesConfig, ResumePosts,
@@ -38,6 +40,6 @@ pub use self::extract::{Auth, Client, CurrentUser, LazySession, MissingLayer, Se
 pub use self::guards::GuardRejection;
 pub use self::interrupted::{FormAgain, KeptPost};
 pub use self::messages::{Messages, MessagesRejection};
-pub use self::remote_user::{OnAbsence, RemoteUser, RemoteUserService};
+pub use self::remote_user::{OnAbsence, RemoteUser};
 pub use self::respond::{permanent_redirect, redirect};
 pub use self::stack::{CloakroomFuture, CloakroomLayer, CloakroomService, XFrameOptionsExempt};

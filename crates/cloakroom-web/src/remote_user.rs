@@ -1,19 +1,16 @@
 //! [`RemoteUser`]: users whom a proxy in front vouches for (A144, G01, G48).
 
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use cloakroom_auth::backends::BackendKind;
 use cloakroom_auth::{Authenticated, Credentials, Identity};
-use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, Request, StatusCode};
 use tower_layer::Layer;
-use tower_service::Service;
 
+use crate::around::{Around, AroundService, Inner};
 use crate::ctx::{Ctx, header_text};
 use crate::extract::missing_layer;
 use crate::guards::GuardRejection;
@@ -107,45 +104,20 @@ async fn end_remote(ctx: &Ctx, identity: &Identity) -> Result<(), GuardRejection
 }
 
 impl<S> Layer<S> for RemoteUser {
-    type Service = RemoteUserService<S>;
+    type Service = AroundService<Self, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RemoteUserService { rule: self.clone(), inner }
+        AroundService::new(self.clone(), inner)
     }
 }
 
-/// The service that [`RemoteUser`] makes.
-#[derive(Clone, Debug)]
-pub struct RemoteUserService<S> {
-    rule: RemoteUser,
-    inner: S,
-}
-
-impl<S> Service<Request<Body>> for RemoteUserService<S>
-where
-    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response, Infallible>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        // The clone may not be ready; what was polled is.
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
-        let rule = self.rule.clone();
-        Box::pin(async move {
-            let Some(ctx) = request.extensions().get::<Ctx>().cloned() else { return Ok(missing_layer()) };
-            let (parts, body) = request.into_parts();
-            match rule.identify(&ctx, &parts.headers).await {
-                Ok(()) => inner.call(Request::from_parts(parts, body)).await,
-                Err(response) => Ok(response),
-            }
-        })
+impl Around for RemoteUser {
+    async fn around(self, request: Request<Body>, inner: impl Inner) -> Response {
+        let Some(ctx) = request.extensions().get::<Ctx>().cloned() else { return missing_layer() };
+        let (parts, body) = request.into_parts();
+        match self.identify(&ctx, &parts.headers).await {
+            Ok(()) => inner.answer(Request::from_parts(parts, body)).await,
+            Err(response) => response,
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! [`Api`]: the layer.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
@@ -13,15 +11,14 @@ use http::header::{ALLOW, CONTENT_TYPE, VARY, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use serde_json::json;
 use tower_layer::Layer;
-use tower_service::Service;
 
-use super::BoxFuture;
 use super::authentication::{Authentication, BasicAuthentication, Known, SessionAuthentication};
 use super::caller::{Asked, Caller};
 use super::error::{ApiError, NeedsChallenge, answer};
 use super::permissions::Permission;
 use super::request::ApiRequest;
 use super::throttle::{Throttle, Wait};
+use crate::around::{Around, AroundService, Inner};
 use crate::ctx::Ctx;
 use crate::extract::missing_layer;
 
@@ -242,54 +239,29 @@ async fn become_caller(ctx: &Ctx, known: Option<&Known>) {
 }
 
 impl<S> Layer<S> for Api {
-    type Service = ApiService<S>;
+    type Service = AroundService<Arc<Self>, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ApiService { rule: Arc::new(self.clone()), inner }
+        AroundService::new(Arc::new(self.clone()), inner)
     }
 }
 
-/// The service that [`Api`] makes.
-#[derive(Clone, Debug)]
-pub struct ApiService<S> {
-    rule: Arc<Api>,
-    inner: S,
-}
-
-impl<S> Service<Request<Body>> for ApiService<S>
-where
-    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response, Infallible>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        // The clone may not be ready; what was polled is.
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
-        let rule = Arc::clone(&self.rule);
-        Box::pin(async move {
-            let Some(ctx) = request.extensions().get::<Ctx>().cloned() else { return Ok(missing_layer()) };
-            let method = request.method().clone();
-            let mut request = ApiRequest::new(ctx, request);
-            let response = match rule.admit(&mut request).await {
-                Ok(caller) => match rule.instead_of_handler(&method) {
-                    Some(answer) => answer,
-                    None => {
-                        let mut request = request.into_inner();
-                        request.extensions_mut().insert(caller);
-                        inner.call(request).await?
-                    }
-                },
-                Err(error) => error.into_response(),
-            };
-            Ok(rule.finish(&method, response))
-        })
+impl Around for Arc<Api> {
+    async fn around(self, request: Request<Body>, inner: impl Inner) -> Response {
+        let Some(ctx) = request.extensions().get::<Ctx>().cloned() else { return missing_layer() };
+        let method = request.method().clone();
+        let mut request = ApiRequest::new(ctx, request);
+        let response = match self.admit(&mut request).await {
+            Ok(caller) => match self.instead_of_handler(&method) {
+                Some(answer) => answer,
+                None => {
+                    let mut request = request.into_inner();
+                    request.extensions_mut().insert(caller);
+                    inner.answer(request).await
+                }
+            },
+            Err(error) => error.into_response(),
+        };
+        self.finish(&method, response)
     }
 }

@@ -52,7 +52,7 @@ mod token;
 pub use self::authentication::{Authentication, BasicAuthentication, Known, SessionAuthentication};
 pub use self::caller::{ApiUser, Caller};
 pub use self::error::ApiError;
-pub use self::layer::{Api, ApiService};
+pub use self::layer::Api;
 pub use self::model_permissions::ModelPermissions;
 pub use self::obtain_token::obtain_auth_token;
 pub use self::permissions::{

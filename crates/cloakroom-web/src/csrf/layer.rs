@@ -1,20 +1,18 @@
 //! Layers for single routes: [`CsrfProtect`], [`EnsureCsrfCookie`] (C41).
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use axum_core::body::Body;
 use axum_core::response::Response;
 use cloakroom_core::csrf::Rejection;
-use futures_util::future::BoxFuture;
 use http::Request;
 use tower_layer::Layer;
-use tower_service::Service;
 
 use super::check::{CsrfRefusal, check};
+use crate::around::{Around, AroundService, Inner};
 use crate::ctx::{CsrfCheck, Ctx};
 use crate::error;
+use crate::extract::missing_layer;
 
 type Answer = Arc<dyn Fn(&Rejection) -> Response + Send + Sync>;
 
@@ -94,44 +92,19 @@ impl std::fmt::Debug for CsrfProtect {
 }
 
 impl<S> Layer<S> for CsrfProtect {
-    type Service = CsrfProtectService<S>;
+    type Service = AroundService<Self, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        CsrfProtectService { rule: self.clone(), inner }
+        AroundService::new(self.clone(), inner)
     }
 }
 
-/// The service that [`CsrfProtect`] makes.
-#[derive(Clone, Debug)]
-pub struct CsrfProtectService<S> {
-    rule: CsrfProtect,
-    inner: S,
-}
-
-impl<S> Service<Request<Body>> for CsrfProtectService<S>
-where
-    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response, Infallible>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        // The clone may not be ready; what was polled is.
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
-        let rule = self.rule.clone();
-        Box::pin(async move {
-            match rule.pass(request).await {
-                Ok(request) => inner.call(request).await,
-                Err(response) => Ok(response),
-            }
-        })
+impl Around for CsrfProtect {
+    async fn around(self, request: Request<Body>, inner: impl Inner) -> Response {
+        match self.pass(request).await {
+            Ok(request) => inner.answer(request).await,
+            Err(response) => response,
+        }
     }
 }
 
@@ -141,46 +114,22 @@ where
 pub struct EnsureCsrfCookie;
 
 impl<S> Layer<S> for EnsureCsrfCookie {
-    type Service = EnsureCsrfCookieService<S>;
+    type Service = AroundService<Self, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        EnsureCsrfCookieService { inner }
+        AroundService::new(*self, inner)
     }
 }
 
-/// The service that [`EnsureCsrfCookie`] makes.
-#[derive(Clone, Debug)]
-pub struct EnsureCsrfCookieService<S> {
-    inner: S,
-}
-
-impl<S> Service<Request<Body>> for EnsureCsrfCookieService<S>
-where
-    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response, Infallible>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
-        Box::pin(async move {
-            let Some(ctx) = request.extensions().get::<Ctx>() else {
-                return Ok(crate::extract::missing_layer());
-            };
-            match ctx.csrf().await {
-                Ok(csrf) => match csrf.get_token() {
-                    Ok(_) => inner.call(request).await,
-                    Err(e) => Ok(error::server(&e.to_string())),
-                },
-                Err(e) => Ok(error::session(&e)),
-            }
-        })
+impl Around for EnsureCsrfCookie {
+    async fn around(self, request: Request<Body>, inner: impl Inner) -> Response {
+        let Some(ctx) = request.extensions().get::<Ctx>() else { return missing_layer() };
+        match ctx.csrf().await {
+            Ok(csrf) => match csrf.get_token() {
+                Ok(_) => inner.answer(request).await,
+                Err(e) => error::server(&e.to_string()),
+            },
+            Err(e) => error::session(&e),
+        }
     }
 }

@@ -13,7 +13,7 @@ mod token;
 
 pub use self::check::CsrfRefusal;
 pub(crate) use self::check::{Gate, check, gate, refusal};
-pub use self::layer::{CsrfProtect, CsrfProtectService, EnsureCsrfCookie, EnsureCsrfCookieService, WhomToProtect};
+pub use self::layer::{CsrfProtect, EnsureCsrfCookie, WhomToProtect};
 pub use self::step::{CsrfStep, TokenCheck};
 pub use self::token::Csrf;
 pub(crate) use self::token::{finish_cookie, finish_session, prepare, renew_cookie};

@@ -1,21 +1,16 @@
 //! [`LoginRequired`]: a whole router for those who are signed in (A142).
 
 use std::collections::HashSet;
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use axum::extract::MatchedPath;
 use axum_core::body::Body;
-use axum_core::response::{IntoResponse, Response};
-use futures_util::future::BoxFuture;
+use axum_core::response::Response;
 use http::Request;
 use tower_layer::Layer;
-use tower_service::Service;
 
 use super::Guard;
-use crate::ctx::Ctx;
-use crate::extract::missing_layer;
+use crate::around::{Around, AroundService, Inner};
 
 /// Keeps the anonymous out of every route but those that are named: Django's `LoginRequiredMiddleware`, whose
 /// `login_not_required` is [`open`](Self::open) (A142).
@@ -77,47 +72,15 @@ impl Default for LoginRequired {
 }
 
 impl<S> Layer<S> for LoginRequired {
-    type Service = LoginRequiredService<S>;
+    type Service = AroundService<Self, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        LoginRequiredService { rule: self.clone(), inner }
+        AroundService::new(self.clone(), inner)
     }
 }
 
-/// The service that [`LoginRequired`] makes.
-#[derive(Clone, Debug)]
-pub struct LoginRequiredService<S> {
-    rule: LoginRequired,
-    inner: S,
-}
-
-impl<S> Service<Request<Body>> for LoginRequiredService<S>
-where
-    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response, Infallible>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if self.rule.lets_pass(&request) {
-            return Box::pin(self.inner.call(request));
-        }
-        // The clone may not be ready; what was polled is.
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
-        let guard = self.rule.guard.clone();
-        Box::pin(async move {
-            let Some(ctx) = request.extensions().get::<Ctx>() else { return Ok(missing_layer()) };
-            match guard.check(ctx).await {
-                Ok(_) => inner.call(request).await,
-                Err(rejection) => Ok(rejection.into_response()),
-            }
-        })
+impl Around for LoginRequired {
+    async fn around(self, request: Request<Body>, inner: impl Inner) -> Response {
+        if self.lets_pass(&request) { inner.answer(request).await } else { self.guard.around(request, inner).await }
     }
 }

@@ -13,9 +13,8 @@ mod never_cache;
 mod rejection;
 mod typed;
 
-pub use self::everywhere::{LoginRequired, LoginRequiredService};
+pub use self::everywhere::LoginRequired;
 pub use self::guard::{Guard, OnRefusal};
-pub use self::layer::GuardService;
 pub use self::methods::{
     RequireMethods, RequireMethodsService, require_get, require_methods, require_post, require_safe,
 };
