@@ -22,8 +22,11 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "test",
-        about: "unit and integration tests, the golden vectors among them",
-        run: || cargo(&["test", "--workspace"]),
+        about: "unit and integration tests, the golden vectors among them; what the micro-benchmarks measure, once",
+        run: || {
+            cargo(&["test", "--workspace"])?;
+            cargo(&["test", "--workspace", "--bench", "request", "--bench", "near"])
+        },
     },
     Step { name: "services", about: "tests on PostgreSQL, MariaDB and Redis, the real Django beside", run: services },
     Step { name: "docs", about: "documentation without a broken link", run: docs },
