@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::http::{Method, StatusCode};
+use cloakroom_web::api::answer;
 use serde_json::json;
 
-use super::answer::{ApiError, answer, nothing, ok, user_json};
+use super::answer::{ApiError, nothing, ok, user_json};
 use super::door::{Answer, Call};
 use crate::accounts::login::{self, SignIn};
 use crate::accounts::pages::Pages;
@@ -36,7 +37,7 @@ pub(super) async fn signup(_: Arc<Pages>, call: Call) -> Answer {
     let request = call.form().await?;
     let help = Pages::password_help(&request.ctx);
     match signup::sign_up(&request, &help).await? {
-        Ok(user) => Ok(answer(StatusCode::CREATED, &json!({ "user": user_json(&user) }))),
+        Ok(user) => Ok(answer::json(StatusCode::CREATED, &json!({ "user": user_json(&user) }))),
         Err(form) => Err(ApiError::form(form.form())),
     }
 }

@@ -1,13 +1,14 @@
 //! What the doors answer: JSON.
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::ALLOW;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use cloakroom_auth::{AuthError, Throttled};
 use cloakroom_core::csrf::{Rejection, UnmaskableSecret};
 use cloakroom_core::models::User;
 use cloakroom_sessions::SessionError;
+use cloakroom_web::api::answer;
 use cloakroom_web::forms::{Form, FormError, NON_FIELD};
 use cloakroom_web::pages::with_retry_after;
 use cloakroom_web::{BodyError, GuardRejection};
@@ -122,52 +123,28 @@ impl IntoResponse for ApiError {
         let status = self.status();
         let text = self.to_string();
         match self {
-            Self::Form(body) => answer(status, &body),
-            Self::Throttled(throttled) => with_retry_after(detail(status, &text), throttled),
+            Self::Form(body) => answer::json(status, &body),
+            Self::Throttled(throttled) => with_retry_after(answer::detail(status, &text), throttled),
             // Whatever a page would say of it.
             Self::Page(PageError::Guard(GuardRejection::Throttled(throttled))) => {
                 Self::Throttled(throttled).into_response()
             }
-            Self::Page(error) => in_json(&error.into_response()),
+            Self::Page(error) => answer::of_page(&error.into_response()),
             Self::Method { allow, .. } => {
-                let mut response = detail(status, &text);
+                let mut response = answer::detail(status, &text);
                 if let Ok(allow) = HeaderValue::from_str(&allow) {
                     response.headers_mut().insert(ALLOW, allow);
                 }
                 response
             }
-            _ => detail(status, &text),
+            _ => answer::detail(status, &text),
         }
     }
 }
 
-/// A failure that has a page, said in JSON.
-fn in_json(page: &Response) -> Response {
-    let status = page.status();
-    let mut response = detail(status, status.canonical_reason().unwrap_or("Error"));
-    if let Some(after) = page.headers().get(RETRY_AFTER) {
-        response.headers_mut().insert(RETRY_AFTER, after.clone());
-    }
-    response
-}
-
-fn detail(status: StatusCode, text: &str) -> Response {
-    answer(status, &json!({ "detail": text }))
-}
-
-/// A body of JSON.
-pub(super) fn answer(status: StatusCode, body: &Value) -> Response {
-    // JavaScript of old takes these two for ends of lines.
-    let text = body.to_string().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
 /// 200 with a body.
 pub(super) fn ok(body: &Value) -> Response {
-    answer(StatusCode::OK, body)
+    answer::json(StatusCode::OK, body)
 }
 
 /// 204.
@@ -214,20 +191,6 @@ mod tests {
         assert_eq!(body["codes"], json!({ "a": ["required"], "non_field_errors": ["invalid_login"] }));
         assert_eq!(body["a"].as_array().map(Vec::len), Some(1));
         assert!(body["non_field_errors"][0].is_string());
-    }
-
-    /// F01: a store that fails is 503 here too, and says when to come back.
-    #[test]
-    fn a_failed_store_is_said_in_json() {
-        let mut page = Response::new(Body::from("<html>"));
-        *page.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        page.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
-        let response = in_json(&page);
-        assert_eq!(
-            (response.status(), &response.headers()[RETRY_AFTER]),
-            (page.status(), &HeaderValue::from_static("5"))
-        );
-        assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
     }
 
     #[test]

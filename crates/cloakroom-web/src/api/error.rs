@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use cloakroom_auth::{AuthError, Throttled};
 use cloakroom_db::DbError;
 use cloakroom_sessions::SessionError;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::RETRY_AFTER;
 use http::{HeaderValue, Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::answer;
 use crate::body::BodyError;
 use crate::error;
 use crate::extract::MissingLayer;
@@ -126,56 +126,34 @@ impl IntoResponse for ApiError {
         let (status, text) = (self.status(), self.to_string());
         match self {
             Self::NotAuthenticated | Self::AuthenticationFailed(_) => {
-                let mut response = detail(status, &text);
+                let mut response = answer::detail(status, &text);
                 response.extensions_mut().insert(NeedsChallenge);
                 response
             }
             Self::Throttled { wait_secs } => {
-                let mut response = detail(status, &text);
+                let mut response = answer::detail(status, &text);
                 if let Some(wait) = wait_secs.filter(|wait| *wait > 0) {
                     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait));
                 }
                 response
             }
-            Self::Invalid(errors) => answer(status, &errors),
-            Self::Body(e) => in_json(&error::body(&e)),
+            Self::Invalid(errors) => answer::json(status, &errors),
+            Self::Body(e) => answer::of_page(&error::body(&e)),
             Self::Machinery(GuardRejection::Throttled(throttled)) => Self::from(throttled).into_response(),
             Self::Machinery(GuardRejection::ApiAnonymous) => Self::NotAuthenticated.into_response(),
             Self::Machinery(GuardRejection::ApiForbidden | GuardRejection::Forbidden) => {
                 Self::PermissionDenied.into_response()
             }
-            Self::Machinery(error) => in_json(&error.into_response()),
-            _ => detail(status, &text),
+            Self::Machinery(error) => answer::of_page(&error.into_response()),
+            _ => answer::detail(status, &text),
         }
     }
 }
 
-/// A failure that has a page, said in JSON.
-fn in_json(page: &Response) -> Response {
-    let status = page.status();
-    let mut response = detail(status, status.canonical_reason().unwrap_or("Error"));
-    if let Some(after) = page.headers().get(RETRY_AFTER) {
-        response.headers_mut().insert(RETRY_AFTER, after.clone());
-    }
-    response
-}
-
-fn detail(status: StatusCode, text: &str) -> Response {
-    answer(status, &json!({ "detail": text }))
-}
-
-/// A body of JSON, as REST framework writes it.
-pub(super) fn answer(status: StatusCode, body: &Value) -> Response {
-    // JavaScript of old takes these two for ends of lines.
-    let text = body.to_string().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
 #[cfg(test)]
 mod tests {
+    use http::header::CONTENT_TYPE;
+
     use super::*;
 
     /// D20, checked with REST framework 3.18.3.

@@ -12,9 +12,10 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use serde_json::json;
 use tower_layer::Layer;
 
+use super::answer;
 use super::authentication::{Authentication, BasicAuthentication, Known, SessionAuthentication};
 use super::caller::{Asked, Caller};
-use super::error::{ApiError, NeedsChallenge, answer};
+use super::error::{ApiError, NeedsChallenge};
 use super::permissions::Permission;
 use super::request::ApiRequest;
 use super::throttle::{Throttle, Wait};
@@ -167,7 +168,7 @@ impl Api {
         if *method == Method::OPTIONS {
             let json = ["application/json"];
             let body = json!({ "name": methods.name, "description": "", "renders": json, "parses": json });
-            return Some(answer(StatusCode::OK, &body));
+            return Some(answer::json(StatusCode::OK, &body));
         }
         (!methods.all.contains(method)).then(|| ApiError::MethodNotAllowed(method.clone()).into_response())
     }

@@ -36,6 +36,7 @@
 //! - Inside, [`Ctx::user`](crate::Ctx::user) and every extractor of users give the API's caller: where no class asks for the
 //!   session, its cookie opens nothing.
 
+pub mod answer;
 mod authentication;
 pub mod authorization;
 mod caller;

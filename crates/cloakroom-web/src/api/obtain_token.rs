@@ -12,7 +12,8 @@ use http::header::CONTENT_TYPE;
 use http::{Method, Request, StatusCode};
 use serde_json::{Map, json};
 
-use super::error::{ApiError, answer};
+use super::answer;
+use super::error::ApiError;
 use super::layer::Api;
 use crate::body::{ApiBody, read_api_body};
 use crate::ctx::Ctx;
@@ -43,7 +44,7 @@ async fn obtain(ctx: &Ctx, request: Request<Body>) -> Result<Response, ApiError>
         Authenticated::Throttled(throttled) => return Err(throttled.into()),
     };
     match ctx.auth_service().token_of(&user.id).await? {
-        Some(token) => Ok(answer(StatusCode::OK, &json!({ "token": token.key.expose() }))),
+        Some(token) => Ok(answer::json(StatusCode::OK, &json!({ "token": token.key.expose() }))),
         // Deleted meanwhile.
         None => Err(non_field("Unable to log in with provided credentials.")),
     }
