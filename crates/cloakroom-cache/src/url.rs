@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cloakroom_core::secret::Secret;
+use cloakroom_core::urls::percent_decode;
 
 use crate::KeyForm;
 
@@ -355,23 +356,11 @@ impl fmt::Display for Host {
     }
 }
 
+/// Decodes a text in which each `%` begins an escape.
 fn unquote(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        match byte {
-            b'%' => {
-                let digits = tail.get(..2).and_then(|d| std::str::from_utf8(d).ok())?;
-                bytes.push(u8::from_str_radix(digits, 16).ok()?);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(byte);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8(bytes).ok()
+    let is_escape = |after: &str| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    let decoded = text.split('%').skip(1).all(is_escape).then(|| percent_decode(text).into_owned())?;
+    String::from_utf8(decoded).ok()
 }
 
 #[cfg(test)]
@@ -415,6 +404,8 @@ mod tests {
             "redis://u:hunter2@h:0",
             "redis://u:hunter2@h/x",
             "redis://u:hunter2%@h",
+            "redis://u:hunter2%+1@h",
+            "redis://u:hunter2%C3@h",
             "redis://u:hunter2@a,b",
             "redis-cluster://u:hunter2@a/1",
             "redis-sentinel://u:hunter2@a",

@@ -1,5 +1,6 @@
 //! `Content-Type` and its kin: a value with parameters.
 
+use cloakroom_core::urls::percent_decode;
 use encoding_rs::Encoding;
 
 use super::BodyError;
@@ -127,17 +128,6 @@ fn extended(value: &str) -> Option<String> {
     }
 }
 
-fn percent_decode(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let (mut out, mut i) = (Vec::with_capacity(bytes.len()), 0);
-    while i < bytes.len() {
-        let byte = text.get(i + 1..i + 3).filter(|_| bytes[i] == b'%').and_then(|h| u8::from_str_radix(h, 16).ok());
-        out.push(byte.unwrap_or(bytes[i]));
-        i += if byte.is_some() { 3 } else { 1 };
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +143,8 @@ mod tests {
     fn extended_parameters_are_decoded() {
         let v = HeaderValue::parse("form-data; name=f; filename*=UTF-8''%C3%A9.txt").unwrap();
         assert_eq!(v.param("filename"), Some("é.txt"));
+        let v = HeaderValue::parse("form-data; name=f; filename*=UTF-8''%+1%4%zz%41").unwrap();
+        assert_eq!(v.param("filename"), Some("%+1%4%zzA"), "a sign is no hexadecimal digit");
     }
 
     /// V27.
