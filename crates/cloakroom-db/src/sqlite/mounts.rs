@@ -75,7 +75,7 @@ mod tests {
 22 27 0:21 / /proc rw,relatime - proc proc rw
 27 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
 90 27 0:52 / /srv/shared\\040files rw,relatime shared:7 master:2 - nfs4 nas:/export rw,vers=4.2
-91 27 0:53 / /home/me/box rw - fuse.sshfs me@host: rw
+91 27 0:53 / /mnt/box rw - fuse.sshfs me@host: rw
 92 27 0:54 / /var/lib/containers rw - fuse.fuse-overlayfs overlay rw
 ";
 
