@@ -15,34 +15,21 @@ pub(super) async fn user(desk: &Desk, key: &str) -> Answer {
     desk.demand(Deed::Delete, Model::User)?;
     let Some(user) = desk.user(key).await? else { return desk.no_such(Model::User, key) };
     desk.demand_with(Deed::Delete, &user)?;
-    let users = [user];
-    let mut problem = None;
-    if matches!(get_or_post(&desk.request.ctx)?, Asked::Submit) {
-        match delete_users(desk, &users).await? {
-            Deleted::Yes => {
-                desk.success(format!("{} was deleted.", users[0].username));
-                return Ok(redirect(&after_delete(desk, Model::User)));
-            }
-            _ => problem = Some(IN_USE.to_owned()),
-        }
-    }
-    let back = desk.user_page(&users[0].id, "change/");
-    let page = AdminDelete {
-        admin: desk.frame_in(Model::User, Some(Link::new(&*back, &*users[0].username))).await?,
-        heading: "Delete this user?".to_owned(),
-        objects: doomed_users(desk, &users).await?,
-        hidden: Vec::new(),
-        problem,
-        back,
-    };
-    desk.page(&page)
+    let (name, page) = (user.username.clone(), desk.user_page(&user.id, "change/"));
+    one(desk, Objects::Users(vec![user]), &name, page).await
+}
+
+pub(super) async fn group(desk: &Desk, key: &str) -> Answer {
+    desk.demand(Deed::Delete, Model::Group)?;
+    let Some(group) = super::groups::find(desk, key).await? else { return desk.no_such(Model::Group, key) };
+    let (name, page) = (group.name.clone(), desk.group_page(group.id, "change/"));
+    one(desk, Objects::Groups(vec![group]), &name, page).await
 }
 
 /// The list's action, first without and then with a confirmation.
 pub(super) async fn several_users(desk: &Desk) -> Answer {
-    let list = desk.request.ctx.full_path();
     if !is_asked_for(desk, Model::User) {
-        return Ok(redirect(&list));
+        return Ok(redirect(&desk.request.ctx.full_path()));
     }
     let mut users = Vec::new();
     for key in desk.request.form.fields().get_list("_selected_action") {
@@ -53,81 +40,124 @@ pub(super) async fn several_users(desk: &Desk) -> Answer {
     for user in &users {
         desk.demand_with(Deed::Delete, user)?;
     }
-    let mut problem = None;
-    if desk.is_sent("post") {
-        match delete_users(desk, &users).await? {
-            Deleted::Yes => {
-                desk.success(deleted(users.len(), "user"));
-                return Ok(redirect(&list));
-            }
-            _ => problem = Some(IN_USE.to_owned()),
-        }
-    }
-    let page = AdminDelete {
-        admin: desk.frame_in(Model::User, None).await?,
-        heading: "Delete these users?".to_owned(),
-        objects: doomed_users(desk, &users).await?,
-        hidden: hidden(users.iter().map(|user| user.id.to_string())),
-        problem,
-        back: list,
-    };
-    desk.page(&page)
-}
-
-pub(super) async fn group(desk: &Desk, key: &str) -> Answer {
-    desk.demand(Deed::Delete, Model::Group)?;
-    let Some(group) = super::groups::find(desk, key).await? else { return desk.no_such(Model::Group, key) };
-    let groups = [group];
-    let mut problem = None;
-    if matches!(get_or_post(&desk.request.ctx)?, Asked::Submit) {
-        match delete_groups(desk, &groups).await? {
-            Deleted::Yes => {
-                desk.success(format!("{} was deleted.", groups[0].name));
-                return Ok(redirect(&after_delete(desk, Model::Group)));
-            }
-            _ => problem = Some(IN_USE.to_owned()),
-        }
-    }
-    let back = desk.group_page(groups[0].id, "change/");
-    let page = AdminDelete {
-        admin: desk.frame_in(Model::Group, Some(Link::new(&*back, &*groups[0].name))).await?,
-        heading: "Delete this group?".to_owned(),
-        objects: doomed_groups(&groups),
-        hidden: Vec::new(),
-        problem,
-        back,
-    };
-    desk.page(&page)
+    several(desk, Objects::Users(users)).await
 }
 
 /// As [`several_users`].
 pub(super) async fn several_groups(desk: &Desk) -> Answer {
-    let list = desk.request.ctx.full_path();
     if !is_asked_for(desk, Model::Group) {
-        return Ok(redirect(&list));
+        return Ok(redirect(&desk.request.ctx.full_path()));
     }
     let wanted: Vec<_> = desk.request.form.fields().get_list("_selected_action").collect();
     let mut groups = desk.request.ctx.auth_service().all_groups().await?;
     groups.retain(|group| wanted.contains(&group.id.to_string().as_str()));
-    let mut problem = None;
-    if desk.is_sent("post") {
-        match delete_groups(desk, &groups).await? {
-            Deleted::Yes => {
-                desk.success(deleted(groups.len(), "group"));
-                return Ok(redirect(&list));
-            }
-            _ => problem = Some(IN_USE.to_owned()),
+    several(desk, Objects::Groups(groups)).await
+}
+
+async fn one(desk: &Desk, objects: Objects, name: &str, page: String) -> Answer {
+    let question = Question {
+        is_confirmed: matches!(get_or_post(&desk.request.ctx)?, Asked::Submit),
+        heading: format!("Delete this {}?", objects.noun()),
+        link: Some(Link::new(&*page, name)),
+        hidden: Vec::new(),
+        back: page,
+        done: format!("{name} was deleted."),
+        next: after_delete(desk, objects.model()),
+    };
+    question.ask(desk, objects).await
+}
+
+async fn several(desk: &Desk, objects: Objects) -> Answer {
+    let list = desk.request.ctx.full_path();
+    let keys = objects.keys();
+    let question = Question {
+        is_confirmed: desk.is_sent("post"),
+        heading: format!("Delete these {}s?", objects.noun()),
+        link: None,
+        done: deleted(keys.len(), objects.noun()),
+        hidden: hidden(keys),
+        back: list.clone(),
+        next: list,
+    };
+    question.ask(desk, objects).await
+}
+
+/// What is to go.
+enum Objects {
+    Users(Vec<User>),
+    Groups(Vec<Group>),
+}
+
+/// Whether it shall go.
+struct Question {
+    is_confirmed: bool,
+    heading: String,
+    /// To the object, if there is but one.
+    link: Option<Link>,
+    hidden: Vec<Hidden>,
+    /// Where a "no" leads.
+    back: String,
+    /// What is said when it is gone, and where one is then.
+    done: String,
+    next: String,
+}
+
+impl Question {
+    /// Deletes the objects if that is confirmed; shows what would go if it is not, or if they cannot.
+    async fn ask(self, desk: &Desk, objects: Objects) -> Answer {
+        if self.is_confirmed && objects.delete(desk).await? == Deleted::Yes {
+            desk.success(self.done);
+            return Ok(redirect(&self.next));
+        }
+        let page = AdminDelete {
+            admin: desk.frame_in(objects.model(), self.link).await?,
+            heading: self.heading,
+            objects: objects.doomed(desk).await?,
+            hidden: self.hidden,
+            problem: self.is_confirmed.then(|| IN_USE.to_owned()),
+            back: self.back,
+        };
+        desk.page(&page)
+    }
+}
+
+impl Objects {
+    const fn model(&self) -> Model {
+        match self {
+            Self::Users(_) => Model::User,
+            Self::Groups(_) => Model::Group,
         }
     }
-    let page = AdminDelete {
-        admin: desk.frame_in(Model::Group, None).await?,
-        heading: "Delete these groups?".to_owned(),
-        objects: doomed_groups(&groups),
-        hidden: hidden(groups.iter().map(|group| group.id.to_string())),
-        problem,
-        back: list,
-    };
-    desk.page(&page)
+
+    const fn noun(&self) -> &'static str {
+        match self {
+            Self::Users(_) => "user",
+            Self::Groups(_) => "group",
+        }
+    }
+
+    fn keys(&self) -> Vec<String> {
+        match self {
+            Self::Users(users) => users.iter().map(|user| user.id.to_string()).collect(),
+            Self::Groups(groups) => groups.iter().map(|group| group.id.to_string()).collect(),
+        }
+    }
+
+    async fn delete(&self, desk: &Desk) -> Result<Deleted, PageError> {
+        let ctx = &desk.request.ctx;
+        let deleted = match self {
+            Self::Users(users) => ctx.auth_service().delete_users_as(&desk.admin, ctx.sessions(), users).await?,
+            Self::Groups(groups) => ctx.auth_service().delete_groups_as(&desk.admin, groups).await?,
+        };
+        if deleted == Deleted::Forbidden { Err(GuardRejection::Forbidden.into()) } else { Ok(deleted) }
+    }
+
+    async fn doomed(&self, desk: &Desk) -> Result<Vec<Doomed>, PageError> {
+        match self {
+            Self::Users(users) => doomed_users(desk, users).await,
+            Self::Groups(groups) => Ok(doomed_groups(groups)),
+        }
+    }
 }
 
 /// Whether the list was sent with an action there is, and with objects; if not, a message says so.
@@ -144,19 +174,6 @@ fn is_asked_for(desk: &Desk, model: Model) -> bool {
     true
 }
 
-async fn delete_users(desk: &Desk, users: &[User]) -> Result<Deleted, PageError> {
-    let ctx = &desk.request.ctx;
-    allowed(ctx.auth_service().delete_users_as(&desk.admin, ctx.sessions(), users).await?)
-}
-
-async fn delete_groups(desk: &Desk, groups: &[Group]) -> Result<Deleted, PageError> {
-    allowed(desk.request.ctx.auth_service().delete_groups_as(&desk.admin, groups).await?)
-}
-
-fn allowed(deleted: Deleted) -> Result<Deleted, PageError> {
-    if deleted == Deleted::Forbidden { Err(GuardRejection::Forbidden.into()) } else { Ok(deleted) }
-}
-
 /// Source: `ModelAdmin.response_delete`, which asks for the permission to change.
 fn after_delete(desk: &Desk, model: Model) -> String {
     if desk.admin.may(Deed::Change, model) { desk.list_of(model) } else { desk.site.at("") }
@@ -169,9 +186,9 @@ fn deleted(count: usize, what: &str) -> String {
     }
 }
 
-fn hidden(keys: impl Iterator<Item = String>) -> Vec<Hidden> {
+fn hidden(keys: Vec<String>) -> Vec<Hidden> {
     let action = Hidden { name: "action", value: "delete_selected".to_owned() };
-    std::iter::once(action).chain(keys.map(|value| Hidden { name: "_selected_action", value })).collect()
+    std::iter::once(action).chain(keys.into_iter().map(|value| Hidden { name: "_selected_action", value })).collect()
 }
 
 async fn doomed_users(desk: &Desk, users: &[User]) -> Result<Vec<Doomed>, PageError> {
