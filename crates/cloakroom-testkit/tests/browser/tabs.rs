@@ -9,22 +9,44 @@ use super::{path, press, submit, text};
 
 const PASSWORD: &str = "alice-pass-9Z";
 
-/// A second tab, which is shown then.
-async fn second_tab(page: &Client) -> (WindowHandle, WindowHandle) {
+/// A browser for alice, who has an account.
+async fn browser(site: &TestSite) -> (Chromium, Client) {
+    site.user("alice").await;
+    let chromium = Chromium::start().await;
+    let page = chromium.page().await;
+    (chromium, page)
+}
+
+async fn open(page: &Client, site: &TestSite, path: &str) {
+    page.goto(&format!("{}{path}", site.url())).await.unwrap();
+}
+
+/// Opens a second tab, which is shown then, and returns the first.
+async fn second_tab(page: &Client) -> WindowHandle {
     let first = page.window().await.unwrap();
     let second = page.new_window(true).await.unwrap().handle;
-    page.switch_to_window(second.clone()).await.unwrap();
-    (first, second)
+    page.switch_to_window(second).await.unwrap();
+    first
+}
+
+/// Opens the form of alice's account, and sends it when something has happened in a second tab.
+async fn send_a_form_after(page: &Client, site: &TestSite, happens: impl AsyncFnOnce()) {
+    sign_in(page, site).await;
+    open(page, site, "/accounts/update/").await;
+    let first = second_tab(page).await;
+    happens().await;
+    page.switch_to_window(first).await.unwrap();
+    submit(page, &[("first_name", "Ann"), ("last_name", "Lee")]).await;
 }
 
 async fn sign_in(page: &Client, site: &TestSite) {
-    page.goto(&format!("{}/accounts/login/", site.url())).await.unwrap();
+    open(page, site, "/accounts/login/").await;
     submit(page, &[("username", "alice"), ("password", PASSWORD)]).await;
     assert_eq!(path(page).await, "/accounts/profile/");
 }
 
 async fn log_out(page: &Client, site: &TestSite) {
-    page.goto(&format!("{}/accounts/profile/", site.url())).await.unwrap();
+    open(page, site, "/accounts/profile/").await;
     press(page, "form[action$='/logout/']").await;
 }
 
@@ -32,18 +54,12 @@ async fn log_out(page: &Client, site: &TestSite) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_outlives_a_login_in_another_tab() {
     let site = TestSite::start().await.served().await;
-    site.user("alice").await;
-    let chromium = Chromium::start().await;
-    let page = chromium.page().await;
-    sign_in(&page, &site).await;
-    page.goto(&format!("{}/accounts/update/", site.url())).await.unwrap();
-
-    let (first, _) = second_tab(&page).await;
-    log_out(&page, &site).await;
-    sign_in(&page, &site).await;
-
-    page.switch_to_window(first).await.unwrap();
-    submit(&page, &[("first_name", "Ann"), ("last_name", "Lee")]).await;
+    let (chromium, page) = browser(&site).await;
+    send_a_form_after(&page, &site, async || {
+        log_out(&page, &site).await;
+        sign_in(&page, &site).await;
+    })
+    .await;
     assert_eq!(path(&page).await, "/accounts/update/");
     let shown = text(&page).await;
     assert!(shown.contains("This form has expired") && shown.contains("Ann"), "{shown}");
@@ -57,12 +73,10 @@ async fn a_form_outlives_a_login_in_another_tab() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_login_page_leads_to_a_fresh_one() {
     let site = TestSite::start().await.served().await;
-    site.user("alice").await;
-    let chromium = Chromium::start().await;
-    let page = chromium.page().await;
-    page.goto(&format!("{}/accounts/login/?next=/accounts/update/", site.url())).await.unwrap();
+    let (chromium, page) = browser(&site).await;
+    open(&page, &site, "/accounts/login/?next=/accounts/update/").await;
 
-    let (first, _) = second_tab(&page).await;
+    let first = second_tab(&page).await;
     sign_in(&page, &site).await;
 
     page.switch_to_window(first).await.unwrap();
@@ -80,17 +94,8 @@ async fn an_old_login_page_leads_to_a_fresh_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_waits_for_the_login_after_a_logout_in_another_tab() {
     let site = TestSite::builder().setting("SECURITY_PROFILE", "hardened").start().await.served().await;
-    site.user("alice").await;
-    let chromium = Chromium::start().await;
-    let page = chromium.page().await;
-    sign_in(&page, &site).await;
-    page.goto(&format!("{}/accounts/update/", site.url())).await.unwrap();
-
-    let (first, _) = second_tab(&page).await;
-    log_out(&page, &site).await;
-
-    page.switch_to_window(first).await.unwrap();
-    submit(&page, &[("first_name", "Ann"), ("last_name", "Lee")]).await;
+    let (chromium, page) = browser(&site).await;
+    send_a_form_after(&page, &site, async || log_out(&page, &site).await).await;
     assert_eq!(path(&page).await, "/accounts/login/");
     submit(&page, &[("username", "alice"), ("password", PASSWORD)]).await;
     assert_eq!(path(&page).await, "/accounts/resume/");
@@ -105,11 +110,9 @@ async fn a_form_waits_for_the_login_after_a_logout_in_another_tab() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_logout_counts_in_all_tabs() {
     let site = TestSite::start().await.served().await;
-    site.user("alice").await;
-    let chromium = Chromium::start().await;
-    let page = chromium.page().await;
+    let (chromium, page) = browser(&site).await;
     sign_in(&page, &site).await;
-    let (first, _) = second_tab(&page).await;
+    let first = second_tab(&page).await;
     log_out(&page, &site).await;
     page.switch_to_window(first).await.unwrap();
     page.refresh().await.unwrap();
