@@ -95,6 +95,28 @@ pub(crate) struct Row {
     pub(crate) texts: [String; 6],
 }
 
+impl Row {
+    /// Reads a row by a database's own ways to read a column of its number and name.
+    pub(crate) fn read<E>(
+        time: impl Fn(usize, &'static str) -> Result<Timestamp, E>,
+        int: impl Fn(usize, &'static str) -> Result<i64, E>,
+        text: impl Fn(usize, &'static str) -> Result<String, E>,
+    ) -> Result<Self, E> {
+        Ok(Self {
+            action_time: time(0, "action_time")?,
+            flag: int(1, "action_flag")?,
+            texts: [
+                text(2, "user_id")?,
+                text(3, "content_type_id")?,
+                text(4, "content_type_id")?,
+                text(5, "object_id")?,
+                text(6, "object_repr")?,
+                text(7, "change_message")?,
+            ],
+        })
+    }
+}
+
 impl From<Row> for LogEntry {
     fn from(row: Row) -> Self {
         let [username, app_label, model, object_id, object_repr, change_message] = row.texts;

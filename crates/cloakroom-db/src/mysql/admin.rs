@@ -43,16 +43,9 @@ fn given(statement: &Stores) -> Vec<Value> {
 
 fn entry(row: &Row) -> Result<LogRow, Fault> {
     let place = Place { table: Table::AdminLog, key: None };
-    Ok(LogRow {
-        action_time: place.time(row, 0, "action_time")?,
-        flag: place.int(row, 1, "action_flag")?,
-        texts: [
-            place.text(row, 2, "user_id")?,
-            place.text(row, 3, "content_type_id")?,
-            place.text(row, 4, "content_type_id")?,
-            place.text(row, 5, "object_id")?,
-            place.text(row, 6, "object_repr")?,
-            place.text(row, 7, "change_message")?,
-        ],
-    })
+    LogRow::read(
+        |at, column| place.time(row, at, column),
+        |at, column| place.int(row, at, column),
+        |at, column| place.text(row, at, column),
+    )
 }
