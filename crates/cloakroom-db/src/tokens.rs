@@ -83,11 +83,7 @@ pub async fn get_or_create(
         Backend::Postgres(p) => postgres::tokens::create(p, user, new, now).await,
         Backend::MySql(m) => mysql::tokens::create(m, user, new, now).await,
     };
-    match made {
-        Ok(()) => of_user(db, user).await,
-        Err(DbError::Integrity { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+    made_for(db, user, made).await
 }
 
 /// Gives a user this token in place of the one they have, if they have one; the old one opens nothing any more. `None` if
@@ -105,6 +101,11 @@ pub async fn replace(db: &Database, user: &UserId, new: &TokenKey, now: Timestam
         Backend::Postgres(p) => postgres::tokens::replace(p, user, new, now).await,
         Backend::MySql(m) => mysql::tokens::replace(m, user, new, now).await,
     };
+    made_for(db, user, made).await
+}
+
+/// The token of a user for whom one was made, unless the user is gone.
+async fn made_for(db: &Database, user: &UserId, made: Result<(), DbError>) -> Result<Option<Token>, DbError> {
     match made {
         Ok(()) => of_user(db, user).await,
         Err(DbError::Integrity { .. }) => Ok(None),
