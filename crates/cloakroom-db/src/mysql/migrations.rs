@@ -41,12 +41,12 @@ pub(crate) async fn migrate(db: &MySql, now: Timestamp) -> Result<Vec<MigrationS
 }
 
 async fn look_once(db: &MySql, deadline: Deadline) -> Result<Found, Fault> {
-    look(&mut db.pool.call(deadline, Repeat::IfUnsent).await?, db.swap()).await
+    look(&mut db.pool.call(deadline, Repeat::IfUnsent).await?, db.users.swap()).await
 }
 
 async fn status_once(db: &MySql, deadline: Deadline) -> Result<Status, Fault> {
     let mut call = db.pool.call(deadline, Repeat::IfUnsent).await?;
-    let found = look(&mut call, db.swap()).await?;
+    let found = look(&mut call, db.users.swap()).await?;
     let plan = found.plan()?;
     let mut migrations: Vec<_> = plan.iter().flat_map(|app| app.migrations()).collect();
     migrations.extend(session_index::pending(&found));
@@ -64,7 +64,7 @@ async fn migrate_once(db: &MySql, deadline: Deadline, now: Timestamp) -> Result<
         return Err(Fault::Db(DbError::Busy { waited: deadline.waited() }));
     }
     // The lock goes with the connection, which is not used again.
-    migrate_alone(&mut call, db.swap(), now).await
+    migrate_alone(&mut call, db.users.swap(), now).await
 }
 
 async fn migrate_alone(call: &mut Call<'_>, users: Swap, now: Timestamp) -> Result<Vec<MigrationStep>, Fault> {

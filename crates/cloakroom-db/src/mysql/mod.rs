@@ -58,10 +58,9 @@ use self::fault::Fault;
 use self::pool::{Done, Pool, Tries};
 use self::user_sql::UserSql;
 use crate::error::DbError;
-use crate::migrations::Swap;
 use crate::network::{Address, Deadline, Repeat};
 use crate::options::Options;
-use crate::user_table::{self, Layout, Users};
+use crate::user_table::{self, Users};
 
 /// The users' table, once it is known.
 pub(crate) type Known = user_table::Known<UserSql>;
@@ -95,16 +94,9 @@ impl MySql {
     pub(crate) async fn look_for_users(&self) -> Result<(), DbError> {
         if !self.users.is_known() {
             let found = users::find(self, self.declared_users()).await?;
-            if !found.columns.is_empty() {
-                self.users.know(Layout::resolve(self.declared_users().clone(), found)?, UserSql::new);
-            }
+            self.users.learn(found)?;
         }
         Ok(())
-    }
-
-    /// Whether the users are in Django's own table.
-    pub(crate) fn swap(&self) -> Swap {
-        Swap::of(self.declared_users())
     }
 
     pub(crate) const fn declared_users(&self) -> &UserTable {

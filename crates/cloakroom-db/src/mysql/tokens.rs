@@ -50,7 +50,7 @@ pub(crate) async fn delete_of_user(db: &MySql, user: &UserId) -> Result<bool, Db
 
 pub(crate) async fn is_installed(db: &MySql) -> Result<bool, DbError> {
     let deadline = Deadline::after(db.deadline);
-    let found = async { look(&mut db.pool.call(deadline, Repeat::IfUnsent).await?, db.swap()).await }.await;
+    let found = async { look(&mut db.pool.call(deadline, Repeat::IfUnsent).await?, db.users.swap()).await }.await;
     Ok(db.name(deadline, found)?.tables.contains(Table::AuthToken.as_str()))
 }
 
@@ -70,7 +70,7 @@ async fn migrate_once(db: &MySql, deadline: Deadline, now: Timestamp) -> Result<
     if locked.is_none_or(|row| row.get::<Option<i64>, _>(0).flatten() != Some(1)) {
         return Err(Fault::Db(DbError::Busy { waited: deadline.waited() }));
     }
-    if !is_to_be_made(&look(&mut call, db.swap()).await?)? {
+    if !is_to_be_made(&look(&mut call, db.users.swap()).await?)? {
         return Ok(Vec::new());
     }
     call.run(include_str!("../../migrations/mysql/authtoken.sql")).await?;

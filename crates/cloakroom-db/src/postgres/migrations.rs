@@ -18,7 +18,7 @@ use crate::network::Deadline;
 pub(super) async fn refuse_what_is_unknown(db: &Postgres) -> Result<(), DbError> {
     let deadline = Deadline::after(db.deadline);
     let client = db.connection(deadline).await?;
-    name(db, deadline, deadline.within(look(&client, db.swap())).await?)?.refuse_newer()
+    name(db, deadline, deadline.within(look(&client, db.users.swap())).await?)?.refuse_newer()
 }
 
 /// Names of all tables.
@@ -30,7 +30,7 @@ pub(super) async fn tables(db: &Postgres) -> Result<HashSet<String>, DbError> {
 pub(crate) async fn status(db: &Postgres) -> Result<Status, DbError> {
     let deadline = Deadline::after(db.deadline);
     let client = db.connection(deadline).await?;
-    let found = name(db, deadline, deadline.within(look(&client, db.swap())).await?)?;
+    let found = name(db, deadline, deadline.within(look(&client, db.users.swap())).await?)?;
     let plan = found.plan()?;
     let stored = name(db, deadline, deadline.within(look_at_rows(&client, &found)).await?)?;
     let migrations: Vec<_> =
@@ -78,20 +78,20 @@ impl From<Error> for Stop {
 async fn in_transaction(db: &Postgres, client: &Client, now: Timestamp) -> Result<Vec<MigrationStep>, Stop> {
     client.batch_execute(&sql::begin_migration(db.lock_timeout, WORK)).await?;
     client.execute(migration::LOCK, &[]).await?;
-    let found = look(client, db.swap()).await?;
+    let found = look(client, db.users.swap()).await?;
     let plan = found.plan()?;
     let mut steps = Vec::new();
     if !plan.is_empty() && !found.tables.contains(Table::Migrations.as_str()) {
         client.batch_execute(MIGRATIONS_TABLE).await?;
     }
     for app in &plan {
-        client.batch_execute(&db.swap().statements(ddl(*app))).await?;
+        client.batch_execute(&db.users.swap().statements(ddl(*app))).await?;
     }
     for applied in MIGRATIONS.into_iter().filter(|m| plan.iter().any(|app| app.label() == m.app)) {
         client.execute(migration::CREATE, &[&applied.app, &applied.name, &Moment(now)]).await?;
         steps.push(MigrationStep::Applied(applied));
     }
-    let found = look(client, db.swap()).await?;
+    let found = look(client, db.users.swap()).await?;
     let stored = look_at_rows(client, &found).await?;
     for model in stored.missing_content_types(&found) {
         let app_label = model.app.label();

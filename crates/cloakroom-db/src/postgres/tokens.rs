@@ -59,7 +59,7 @@ pub(crate) async fn migrate(db: &Postgres, now: Timestamp) -> Result<Vec<Migrati
 async fn in_transaction(db: &Postgres, client: &Client, now: Timestamp) -> Result<Vec<Migration>, Stop> {
     client.batch_execute(&sql::begin_migration(db.lock_timeout, WORK)).await?;
     client.execute(migration::LOCK, &[]).await?;
-    let made = if is_to_be_made(&look(client, db.swap()).await?)? {
+    let made = if is_to_be_made(&look(client, db.users.swap()).await?)? {
         client.batch_execute(include_str!("../../migrations/postgres/authtoken.sql")).await?;
         for applied in MIGRATIONS {
             client.execute(migration::CREATE, &[&applied.app, &applied.name, &Moment(now)]).await?;

@@ -45,7 +45,7 @@ use self::writer::Writer;
 use crate::error::DbError;
 use crate::migrations::Swap;
 use crate::options::{Durability, Options};
-use crate::user_table::{self, Layout, Users};
+use crate::user_table::{self, Users};
 
 /// The users' table, once it is known.
 pub(crate) type Known = user_table::Known<UserSql>;
@@ -91,7 +91,7 @@ impl Sqlite {
 
     /// Whether the users are in Django's own table.
     pub(crate) fn swap(&self) -> Swap {
-        Swap::of(self.declared_users())
+        self.users.swap()
     }
 
     pub(crate) const fn declared_users(&self) -> &UserTable {
@@ -221,9 +221,7 @@ impl Sqlite {
 fn learn(c: &Connection, table: &Users<UserSql>) -> Result<(), Fault> {
     if !table.is_known() {
         let found = users::find(c, table.declared())?;
-        if !found.columns.is_empty() {
-            table.know(Layout::resolve(table.declared().clone(), found)?, UserSql::new);
-        }
+        table.learn(found)?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ pub(crate) use self::found::{Found, FoundColumn};
 pub(crate) use self::statement::Statement;
 pub(crate) use self::write::{Given, Stores};
 use crate::error::DbError;
+use crate::migrations::Swap;
 
 /// What kind of primary key the users have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,6 +274,7 @@ const fn stored_of(slot: Slot) -> Stored {
 #[derive(Debug)]
 pub(crate) struct Users<S> {
     declared: UserTable,
+    write: fn(&Layout) -> S,
     known: OnceLock<Arc<Known<S>>>,
 }
 
@@ -285,17 +287,25 @@ pub(crate) struct Known<S> {
 
 impl<S> Users<S> {
     /// Knows Django's own table at once, and another one not yet.
-    pub(crate) fn new(declared: UserTable, write: impl FnOnce(&Layout) -> S) -> Self {
-        let users = Self { declared, known: OnceLock::new() };
+    pub(crate) fn new(declared: UserTable, write: fn(&Layout) -> S) -> Self {
+        let users = Self { declared, write, known: OnceLock::new() };
         if users.declared.is_stock() {
-            users.know(Layout::stock(), write);
+            users.know(Layout::stock());
         }
         users
     }
 
-    pub(crate) fn know(&self, layout: Layout, write: impl FnOnce(&Layout) -> S) {
+    /// Knows the table as it was found, if it is there.
+    pub(crate) fn learn(&self, found: Found) -> Result<(), DbError> {
+        if !found.columns.is_empty() {
+            self.know(Layout::resolve(self.declared.clone(), found)?);
+        }
+        Ok(())
+    }
+
+    fn know(&self, layout: Layout) {
         self.known.get_or_init(|| {
-            let sql = write(&layout);
+            let sql = (self.write)(&layout);
             Arc::new(Known { layout, sql })
         });
     }
@@ -306,6 +316,11 @@ impl<S> Users<S> {
 
     pub(crate) const fn declared(&self) -> &UserTable {
         &self.declared
+    }
+
+    /// Whether the users are in Django's own table.
+    pub(crate) fn swap(&self) -> Swap {
+        Swap::of(&self.declared)
     }
 
     pub(crate) fn get(&self) -> Result<&Arc<Known<S>>, DbError> {
