@@ -36,11 +36,11 @@ pub(crate) async fn status(db: &MySql) -> Result<Status, DbError> {
 
 pub(crate) async fn migrate(db: &MySql, now: Timestamp) -> Result<Vec<MigrationStep>, DbError> {
     let deadline = Deadline::after(LIMIT);
-    let steps = migrate_once(db, deadline, now).await;
+    let steps = async { migrate_alone(&mut locked(db, deadline).await?, db.users.swap(), now).await }.await;
     db.name(deadline, steps)
 }
 
-async fn look_once(db: &MySql, deadline: Deadline) -> Result<Found, Fault> {
+pub(super) async fn look_once(db: &MySql, deadline: Deadline) -> Result<Found, Fault> {
     look(&mut db.pool.call(deadline, Repeat::IfUnsent).await?, db.users.swap()).await
 }
 
@@ -55,7 +55,8 @@ async fn status_once(db: &MySql, deadline: Deadline) -> Result<Status, Fault> {
     Ok(if ready { Status::Ready } else { Status::Pending { migrations, rows } })
 }
 
-async fn migrate_once(db: &MySql, deadline: Deadline, now: Timestamp) -> Result<Vec<MigrationStep>, Fault> {
+/// A connection with the lock of those who make tables. The lock goes with the connection, which is not used again.
+pub(super) async fn locked(db: &MySql, deadline: Deadline) -> Result<Call<'_>, Fault> {
     let mut call = db.pool.call(deadline, Repeat::IfUnsent).await?;
     call.forget_after();
     call.run(sql::WITHOUT_LIMIT).await?;
@@ -63,8 +64,7 @@ async fn migrate_once(db: &MySql, deadline: Deadline, now: Timestamp) -> Result<
     if locked.is_none_or(|row| row.get::<Option<i64>, _>(0).flatten() != Some(1)) {
         return Err(Fault::Db(DbError::Busy { waited: deadline.waited() }));
     }
-    // The lock goes with the connection, which is not used again.
-    migrate_alone(&mut call, db.users.swap(), now).await
+    Ok(call)
 }
 
 async fn migrate_alone(call: &mut Call<'_>, users: Swap, now: Timestamp) -> Result<Vec<MigrationStep>, Fault> {

@@ -5,13 +5,14 @@ use cloakroom_core::keys::{TokenKey, UserId};
 use mysql_async::Row;
 
 use super::fault::Fault;
-use super::migrations::{LIMIT, look};
+use super::migrations::{LIMIT, locked, look, look_once};
+use super::pool::Call;
 use super::rows::{Place, moment};
-use super::sql::{self, migration, token};
+use super::sql::{migration, token};
 use super::{Known, MySql};
 use crate::error::{DbError, Table};
-use crate::migrations::Migration;
-use crate::network::{Deadline, Repeat};
+use crate::migrations::{Migration, Swap};
+use crate::network::Deadline;
 use crate::tokens::{MIGRATIONS, Token, is_to_be_made};
 
 pub(crate) async fn find(db: &MySql, key: &str) -> Result<Option<Token>, DbError> {
@@ -50,7 +51,7 @@ pub(crate) async fn delete_of_user(db: &MySql, user: &UserId) -> Result<bool, Db
 
 pub(crate) async fn is_installed(db: &MySql) -> Result<bool, DbError> {
     let deadline = Deadline::after(db.deadline);
-    let found = async { look(&mut db.pool.call(deadline, Repeat::IfUnsent).await?, db.users.swap()).await }.await;
+    let found = look_once(db, deadline).await;
     Ok(db.name(deadline, found)?.tables.contains(Table::AuthToken.as_str()))
 }
 
@@ -58,29 +59,22 @@ pub(crate) async fn is_installed(db: &MySql) -> Result<bool, DbError> {
 /// used as it is.
 pub(crate) async fn migrate(db: &MySql, now: Timestamp) -> Result<Vec<Migration>, DbError> {
     let deadline = Deadline::after(LIMIT);
-    let made = migrate_once(db, deadline, now).await;
+    let made = async { migrate_alone(&mut locked(db, deadline).await?, db.users.swap(), now).await }.await;
     db.name(deadline, made)
 }
 
-async fn migrate_once(db: &MySql, deadline: Deadline, now: Timestamp) -> Result<Vec<Migration>, Fault> {
-    let mut call = db.pool.call(deadline, Repeat::IfUnsent).await?;
-    call.forget_after();
-    call.run(sql::WITHOUT_LIMIT).await?;
-    let locked = call.first(migration::LOCK, ()).await?;
-    if locked.is_none_or(|row| row.get::<Option<i64>, _>(0).flatten() != Some(1)) {
-        return Err(Fault::Db(DbError::Busy { waited: deadline.waited() }));
-    }
-    if !is_to_be_made(&look(&mut call, db.users.swap()).await?)? {
+async fn migrate_alone(call: &mut Call<'_>, users: Swap, now: Timestamp) -> Result<Vec<Migration>, Fault> {
+    if !is_to_be_made(&look(call, users).await?)? {
         return Ok(Vec::new());
     }
     call.run(include_str!("../../migrations/mysql/authtoken.sql")).await?;
     call.begin().await?;
-    let recorded = record(&mut call, now).await;
+    let recorded = record(call, now).await;
     call.end(recorded).await?;
     Ok(MIGRATIONS.to_vec())
 }
 
-async fn record(call: &mut super::pool::Call<'_>, now: Timestamp) -> Result<(), Fault> {
+async fn record(call: &mut Call<'_>, now: Timestamp) -> Result<(), Fault> {
     for applied in MIGRATIONS {
         call.execute(migration::CREATE, (applied.app, applied.name, moment(now))).await?;
     }
