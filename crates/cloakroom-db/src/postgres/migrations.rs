@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cloakroom_core::clock::Timestamp;
 use deadpool_postgres::Client;
+use futures_util::future::BoxFuture;
 use tokio_postgres::Error;
 
 use super::rows::Moment;
@@ -40,11 +41,26 @@ pub(crate) async fn status(db: &Postgres) -> Result<Status, DbError> {
 }
 
 pub(crate) async fn migrate(db: &Postgres, now: Timestamp) -> Result<Vec<MigrationStep>, DbError> {
+    alone(db, |db, client| Box::pin(make(db, client, now))).await
+}
+
+/// Does what makes tables: in one transaction, one process after the other.
+pub(super) async fn alone<T>(
+    db: &Postgres,
+    work: impl for<'a> FnOnce(&'a Postgres, &'a Client) -> BoxFuture<'a, Result<T, Stop>>,
+) -> Result<T, DbError> {
     let deadline = Deadline::after(db.lock_timeout + WORK);
     let client = db.connection(deadline).await?;
-    let outcome = deadline.within(in_transaction(db, &client, now)).await;
+    let transaction = async {
+        client.batch_execute(&sql::begin_migration(db.lock_timeout, WORK)).await?;
+        client.execute(migration::LOCK, &[]).await?;
+        let done = work(db, &client).await?;
+        client.batch_execute("COMMIT").await?;
+        Ok::<_, Stop>(done)
+    };
+    let outcome = deadline.within(transaction).await;
     let outcome = outcome.and_then(|outcome| match outcome {
-        Ok(steps) => Ok(steps),
+        Ok(done) => Ok(done),
         Err(Stop::Refused(error)) => Err(error),
         Err(Stop::Failed(error)) => Err(fault::statement(error, &db.address, deadline.waited())),
     });
@@ -56,7 +72,7 @@ pub(crate) async fn migrate(db: &Postgres, now: Timestamp) -> Result<Vec<Migrati
 }
 
 /// How long the work may take once it is its turn: a slow disk, a database that makes its first tables.
-pub(super) const WORK: Duration = Duration::from_secs(60);
+const WORK: Duration = Duration::from_secs(60);
 
 pub(super) enum Stop {
     Refused(DbError),
@@ -75,9 +91,7 @@ impl From<Error> for Stop {
     }
 }
 
-async fn in_transaction(db: &Postgres, client: &Client, now: Timestamp) -> Result<Vec<MigrationStep>, Stop> {
-    client.batch_execute(&sql::begin_migration(db.lock_timeout, WORK)).await?;
-    client.execute(migration::LOCK, &[]).await?;
+async fn make(db: &Postgres, client: &Client, now: Timestamp) -> Result<Vec<MigrationStep>, Stop> {
     let found = look(client, db.users.swap()).await?;
     let plan = found.plan()?;
     let mut steps = Vec::new();
@@ -107,7 +121,6 @@ async fn in_transaction(db: &Postgres, client: &Client, now: Timestamp) -> Resul
         steps.push(MigrationStep::Permissions { app_label, model: model.name, made });
     }
     steps.extend(session_index::migrate(client, &found, now).await?.map(MigrationStep::Applied));
-    client.batch_execute("COMMIT").await?;
     Ok(steps)
 }
 

@@ -5,13 +5,12 @@ use cloakroom_core::keys::{TokenKey, UserId};
 use deadpool_postgres::Client;
 use tokio_postgres::Row;
 
-use super::migrations::{Stop, WORK, look, tables};
+use super::Postgres;
+use super::migrations::{Stop, alone, look, tables};
 use super::rows::{self, Id, Moment, Place, Sought};
-use super::sql::{self, migration, token};
-use super::{Postgres, fault};
+use super::sql::{migration, token};
 use crate::error::{DbError, Table};
 use crate::migrations::Migration;
-use crate::network::Deadline;
 use crate::tokens::{MIGRATIONS, Token, is_to_be_made};
 
 pub(crate) async fn find(db: &Postgres, key: &str) -> Result<Option<Token>, DbError> {
@@ -41,35 +40,18 @@ pub(crate) async fn is_installed(db: &Postgres) -> Result<bool, DbError> {
 
 /// Makes the table and its rows in `django_migrations`.
 pub(crate) async fn migrate(db: &Postgres, now: Timestamp) -> Result<Vec<Migration>, DbError> {
-    let deadline = Deadline::after(db.lock_timeout + WORK);
-    let client = db.connection(deadline).await?;
-    let outcome = deadline.within(in_transaction(db, &client, now)).await;
-    let outcome = outcome.and_then(|outcome| match outcome {
-        Ok(made) => Ok(made),
-        Err(Stop::Refused(error)) => Err(error),
-        Err(Stop::Failed(error)) => Err(fault::statement(error, &db.address, deadline.waited())),
-    });
-    if outcome.is_err() {
-        // The transaction ends with its connection.
-        drop(Client::take(client));
-    }
-    outcome
+    alone(db, |db, client| Box::pin(make(db, client, now))).await
 }
 
-async fn in_transaction(db: &Postgres, client: &Client, now: Timestamp) -> Result<Vec<Migration>, Stop> {
-    client.batch_execute(&sql::begin_migration(db.lock_timeout, WORK)).await?;
-    client.execute(migration::LOCK, &[]).await?;
-    let made = if is_to_be_made(&look(client, db.users.swap()).await?)? {
-        client.batch_execute(include_str!("../../migrations/postgres/authtoken.sql")).await?;
-        for applied in MIGRATIONS {
-            client.execute(migration::CREATE, &[&applied.app, &applied.name, &Moment(now)]).await?;
-        }
-        MIGRATIONS.to_vec()
-    } else {
-        Vec::new()
-    };
-    client.batch_execute("COMMIT").await?;
-    Ok(made)
+async fn make(db: &Postgres, client: &Client, now: Timestamp) -> Result<Vec<Migration>, Stop> {
+    if !is_to_be_made(&look(client, db.users.swap()).await?)? {
+        return Ok(Vec::new());
+    }
+    client.batch_execute(include_str!("../../migrations/postgres/authtoken.sql")).await?;
+    for applied in MIGRATIONS {
+        client.execute(migration::CREATE, &[&applied.app, &applied.name, &Moment(now)]).await?;
+    }
+    Ok(MIGRATIONS.to_vec())
 }
 
 /// The key is a secret: errors name the user's.
