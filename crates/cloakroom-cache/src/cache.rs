@@ -1,10 +1,14 @@
 //! The door: [`Cache`] over whichever store the settings chose.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::codec::pickle::PickleWriteError;
 
 use crate::redis::{RedisCache, Unreachable};
-use crate::{CacheUrl, CacheValue, KeyForm, MemoryCache, Stamp};
+use crate::watch::{Heard, Watches};
+use crate::{CacheUrl, CacheValue, KeyForm, MemoryCache, Stamp, Watch, Watched};
 
 /// A cache as the setting `CACHES` names one: a store, and the form of its keys.
 ///
@@ -29,6 +33,7 @@ use crate::{CacheUrl, CacheValue, KeyForm, MemoryCache, Stamp};
 pub struct Cache {
     keys: KeyForm,
     store: Store,
+    watches: Watches,
 }
 
 #[derive(Debug)]
@@ -47,7 +52,7 @@ impl Cache {
     /// A cache in this process's memory.
     #[must_use]
     pub const fn with_memory(store: MemoryCache, keys: KeyForm) -> Self {
-        Self { keys, store: Store::Memory(store) }
+        Self { keys, store: Store::Memory(store), watches: Watches::new() }
     }
 
     /// The cache that a `CACHE_URL` names. Nothing is connected yet: [`check`](Self::check) does that.
@@ -57,7 +62,7 @@ impl Cache {
             None => Store::Memory(MemoryCache::default()),
             Some(redis) => Store::Redis(Box::new(RedisCache::new(redis.clone()))),
         };
-        Self { keys: url.keys().clone(), store }
+        Self { keys: url.keys().clone(), store, watches: Watches::new() }
     }
 
     /// Whether other processes see what is stored here, and store here too.
@@ -76,6 +81,52 @@ impl Cache {
             Store::Memory(_) => Ok(()),
             Store::Redis(r) => r.check().await.map_err(CacheError::Unreachable),
         }
+    }
+
+    /// Has the store tell of every change to what is under keys that begin with `prefix`, so that copies of it can be used
+    /// without a question; what others change is heard of within `bound`, what this process changes ends its copies at once.
+    ///
+    /// `None` for a cache in this process's memory, of which nobody needs copies.
+    #[must_use]
+    pub fn watch(&self, prefix: &str, bound: Duration) -> Option<Watch> {
+        match &self.store {
+            Store::Memory(_) => None,
+            Store::Redis(r) => {
+                let heard = Heard::new(prefix, &self.keys, bound);
+                self.watches.add(&heard);
+                Some(Watch::new(Arc::clone(&heard), r.track(heard)))
+            }
+        }
+    }
+
+    /// Asks the store whether it can tell of changes, as [`watch`](Self::watch) has it do.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Unreachable`] says what the store answers.
+    pub async fn check_watch(&self) -> Result<(), CacheError> {
+        match &self.store {
+            Store::Memory(_) => Ok(()),
+            Store::Redis(r) => {
+                let heard = Heard::new("cloakroom.check", &self.keys, Duration::ZERO);
+                r.check_tracking(heard).await.map_err(CacheError::Unreachable)
+            }
+        }
+    }
+
+    /// As [`get_stamped`](Self::get_stamped), where `watch` tells of changes to `key`: what is found can be kept.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked.
+    pub async fn get_watched(&self, watch: &Watch, key: &str, now: Timestamp) -> Result<Watched, CacheError> {
+        // Before the question: what is changed while it is asked must not be kept as it was.
+        if let Some(read_at) = watch.stamp()
+            && let Some(watched) = watch.tracking().get(read_at, &self.keys.full(key)).await
+        {
+            return Ok(watched);
+        }
+        Ok(Watched { found: self.get_stamped(key, now).await?, kept: None })
     }
 
     /// The value under `key`, unless it is absent or its time is up at `now`.
@@ -123,6 +174,7 @@ impl Cache {
         timeout: Timeout,
         now: Timestamp,
     ) -> Result<Stamp, CacheError> {
+        let _change = self.watches.change(key);
         match &self.store {
             Store::Memory(m) => {
                 m.set(&self.keys.full(key), value.clone(), timeout.until(now), now);
@@ -144,6 +196,7 @@ impl Cache {
         timeout: Timeout,
         now: Timestamp,
     ) -> Result<Added, CacheError> {
+        let _change = self.watches.change(key);
         match &self.store {
             Store::Memory(m) => Ok(m.add(&self.keys.full(key), value, timeout.until(now), now)),
             Store::Redis(r) => r.add(&self.keys.full(key), &value, timeout).await,
@@ -163,6 +216,7 @@ impl Cache {
         timeout: Timeout,
         now: Timestamp,
     ) -> Result<Replaced, CacheError> {
+        let _change = self.watches.change(key);
         match &self.store {
             Store::Memory(m) => Ok(m.replace_if(&self.keys.full(key), seen, value, timeout.until(now), now)),
             Store::Redis(r) => r.replace_if(&self.keys.full(key), seen, &value, timeout).await,
@@ -181,6 +235,7 @@ impl Cache {
         timeout: Timeout,
         now: Timestamp,
     ) -> Result<bool, CacheError> {
+        let _change = self.watches.change(key);
         match &self.store {
             Store::Memory(m) => Ok(m.touch_if(&self.keys.full(key), seen, timeout.until(now), now)),
             Store::Redis(r) => r.touch_if(&self.keys.full(key), seen, timeout).await,
@@ -193,6 +248,7 @@ impl Cache {
     ///
     /// When the store cannot be asked; then the value may be gone or not.
     pub async fn delete(&self, key: &str) -> Result<(), CacheError> {
+        let _change = self.watches.change(key);
         match &self.store {
             Store::Memory(m) => {
                 m.delete(&self.keys.full(key));

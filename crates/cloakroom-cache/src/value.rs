@@ -88,6 +88,12 @@ impl Stamp {
         matches!(&self.0, Seen::Value(seen) if seen == value)
     }
 
+    /// Roughly how many bytes this keeps, beside the value that it is of.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.as_bytes().map_or(0, <[u8]>::len)
+    }
+
     /// The stored bytes, where the store has such.
     pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
         match &self.0 {

@@ -8,6 +8,7 @@ use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::reason::Anonymous;
 use cloakroom_core::value::Dict;
+use cloakroom_db::Freshness;
 
 use crate::engines::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, MovingEngine, SignedCookiesEngine};
 use crate::error::EngineError;
@@ -250,13 +251,19 @@ impl AnyEngine {
     /// What holds of the age of what requests are served, for operators (S21).
     #[must_use]
     pub fn guarantee(&self) -> String {
+        const STRICT: &str = "strict: each request asks the store";
         match self.current() {
             Self::Db(engine) => engine.database().freshness().to_string(),
-            Self::CachedDb(_) => {
-                "the cache's copies, as in Django; whoever changes or ends a session sees to its copy".into()
+            Self::CachedDb(engine) => {
+                let copies = "the cache's copies, as in Django; whoever changes or ends a session sees to its copy";
+                match engine.bound() {
+                    Some(bound) => format!("{copies}; of these, {}", Freshness::Bounded(bound)),
+                    None => copies.to_owned(),
+                }
             }
             Self::SignedCookies(_) => "none: what a cookie says is good until its age is over".into(),
-            _ => "strict: each request asks the store".into(),
+            Self::Cache(engine) => engine.bound().map_or(STRICT.into(), |bound| Freshness::Bounded(bound).to_string()),
+            _ => STRICT.into(),
         }
     }
 

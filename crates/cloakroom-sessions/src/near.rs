@@ -1,8 +1,8 @@
 //! [`NearSessions`]: copies of sessions in this process's memory (D5, S21).
 //!
-//! A copy is used while the database's [line](cloakroom_db::Database::line) says that it holds at this very moment, and as long
-//! as the session has neither ended by the clock nor been cleared away. So on SQLite nothing stale is ever served, whoever
-//! changed it: see [`Freshness`](cloakroom_db::Freshness) for each kind of database.
+//! A copy is used while the [line](cloakroom_core::near::Line) of the store that it is of, a database's or a cache's, says that
+//! it holds at this very moment, and as long as the session has neither ended nor been cleared away. So on SQLite nothing stale
+//! is ever served, whoever changed it: see [`Freshness`](cloakroom_db::Freshness) for each kind of database.
 //!
 //! Beside the copy stands who was seen with the session. That is a guess for the next look at the database, which then gives
 //! session and user in one statement; a wrong one costs a second statement and nothing else.
@@ -11,14 +11,14 @@ use std::any::Any;
 use std::fmt;
 use std::hash::RandomState;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::{SessionKey, UserId};
 use cloakroom_core::models::User;
-use cloakroom_core::near::{Stamp, Subject};
+use cloakroom_core::near::{Line, Stamp, Subject};
 use cloakroom_core::reason::Anonymous;
 use cloakroom_core::value::{Dict, Text, Value};
-use cloakroom_db::Database;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 
@@ -36,11 +36,27 @@ pub(crate) struct NearSession {
 }
 
 struct Copy {
-    stamp: Stamp,
+    holds: Holds,
     data: Arc<Dict>,
-    text: Arc<str>,
+    version: Option<Version>,
     damage: Option<Anonymous>,
-    end: Timestamp,
+}
+
+/// How long a copy holds: until its store has another, and no longer than the session lives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Holds {
+    /// The store's history just before the session was read.
+    pub(crate) read_at: Stamp,
+    pub(crate) end: End,
+}
+
+/// When a session ends of itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    /// At this moment of the clock, and when it was cleared away as of a later one.
+    At(Timestamp),
+    /// By a clock that nobody sets; `None` is never.
+    In(Option<Instant>),
 }
 
 /// A user who was read in the same statement as the session.
@@ -118,33 +134,30 @@ impl fmt::Debug for NearSessions {
 }
 
 impl NearSession {
-    /// Takes a copy of what was read after `ticket`; without a ticket there is none, but a place for the guess.
-    pub(crate) fn new(record: &Record, end: Timestamp, ticket: Option<Stamp>) -> Self {
-        let copy = match (ticket, &record.version) {
-            (Some(stamp), Some(Version::Text(text))) => {
-                let (data, text) = (Arc::clone(&record.data), Arc::clone(text));
-                Some(Copy { stamp, data, text, damage: record.damage, end })
-            }
-            _ => None,
-        };
-        let bytes = OVERHEAD + copy.as_ref().map_or(0, |copy| copy.text.len() + dict_bytes(&copy.data) + USER);
+    /// Takes a copy of what was read, if it holds at all; otherwise there is but a place for the guess.
+    pub(crate) fn new(record: &Record, holds: Option<Holds>) -> Self {
+        let Record { data, version, damage, .. } = record;
+        let copy = holds.map(|holds| Copy { holds, data: Arc::clone(data), version: version.clone(), damage: *damage });
+        let bytes = OVERHEAD + copy.as_ref().map_or(0, |copy| version_bytes(version) + dict_bytes(&copy.data) + USER);
         Self { copy, bytes, user: OnceLock::new(), kept: OnceLock::new() }
     }
 
-    /// The copy, if it is what the database has at `at`, a stamp taken just now.
+    /// The copy of `subject`, if it is what the store of this line has at `at`, a stamp taken just now.
     pub(crate) fn record(
         self: &Arc<Self>,
-        db: &Database,
-        key: &SessionKey,
+        line: &Line,
+        subject: Subject<'_>,
         at: Stamp,
         now: Timestamp,
     ) -> Option<Record> {
         let copy = self.copy.as_ref()?;
-        let line = db.line();
-        let lives = copy.end > now && line.is_kept(copy.end) && line.holds(copy.stamp, at, Subject::Session(key));
-        lives.then(|| Record {
+        let lives = match copy.holds.end {
+            End::At(end) => end > now && line.is_kept(end),
+            End::In(end) => end.is_none_or(|end| Instant::now() < end),
+        };
+        (lives && line.holds(copy.holds.read_at, at, subject)).then(|| Record {
             data: Arc::clone(&copy.data),
-            version: Some(Version::Text(Arc::clone(&copy.text))),
+            version: copy.version.clone(),
             damage: copy.damage,
             origin: Origin { near: Some(Arc::clone(self)), joined: None },
         })
@@ -189,6 +202,14 @@ const OVERHEAD: usize = size_of::<NearSession>() + 16 + 64;
 
 /// What is kept with a session that names a user, beside the user, who is weighed elsewhere.
 const USER: usize = 96;
+
+fn version_bytes(version: &Option<Version>) -> usize {
+    match version {
+        Some(Version::Text(text)) => text.len(),
+        Some(Version::Cached(stamp)) => stamp.weight(),
+        None => 0,
+    }
+}
 
 fn dict_bytes(dict: &Dict) -> usize {
     let entry = size_of::<(u64, Text, Value)>() + size_of::<usize>() * 2;
@@ -237,17 +258,34 @@ mod tests {
     fn copies_take_no_more_than_they_may() {
         const MOST: u64 = 1 << 20;
         let near = NearSessions::new(MOST);
-        let line = cloakroom_core::near::Line::new();
+        let line = Line::new();
+        let holds = Holds { read_at: line.stamp(), end: End::At(Timestamp::from_secs(1)) };
         for n in 0..20_000 {
             let key = SessionKey::parse(&format!("{n:032}")).unwrap();
-            let copy = NearSession::new(&record(n % 700), Timestamp::from_secs(1), Some(line.stamp()));
+            let copy = NearSession::new(&record(n % 700), Some(holds));
             near.put(&key, &Arc::new(copy));
             assert!(near.bytes() <= MOST);
         }
         assert!(near.len() > 500, "{}", near.len());
-        let large = NearSession::new(&record(2 << 20), Timestamp::from_secs(1), Some(line.stamp()));
+        let large = NearSession::new(&record(2 << 20), Some(holds));
         near.put(&SessionKey::parse("too large").unwrap(), &Arc::new(large));
         assert!(near.bytes() <= MOST);
         assert!(NearSessions::new(0).get(&SessionKey::parse("any at all").unwrap()).is_none());
+    }
+    /// S21: each kind of end ends a copy, whatever the line knows.
+    #[test]
+    fn a_copy_ends_with_its_session() {
+        let line = Line::new();
+        let subject = Subject::Entry("a");
+        let now = Timestamp::from_secs(1_000);
+        let lives = |end| {
+            let near = Arc::new(NearSession::new(&record(1), Some(Holds { read_at: line.stamp(), end })));
+            near.record(&line, subject, line.stamp(), now).is_some()
+        };
+        assert!(lives(End::At(now.plus_micros(1))) && !lives(End::At(now)));
+        let moment = Instant::now();
+        assert!(lives(End::In(None)) && lives(End::In(Some(moment + std::time::Duration::from_secs(60)))));
+        assert!(!lives(End::In(Some(moment))));
+        assert!(!Arc::new(NearSession::new(&record(1), None)).is_of(&Arc::default()));
     }
 }

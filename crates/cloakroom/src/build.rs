@@ -129,8 +129,10 @@ pub(crate) fn engine(
     cache: &Arc<Cache>,
     clock: &Arc<dyn Clock>,
 ) -> Result<AnyEngine, BuildError> {
-    let parts = EngineParts { s, keys, db, cache, format: session_format(s, clock) };
+    let parts = EngineParts { s, keys, db, cache, format: session_format(s, clock), near: near_bytes(s).0 };
     let engine = parts.engine(&s.session_engine, &s.session_cookie_name)?;
+    // What moves must not be a copy of what ended a moment ago.
+    let parts = EngineParts { near: 0, ..parts };
     let mut older = Vec::new();
     for name in std::iter::once(&s.session_engine).chain(&s.session_engine_fallbacks) {
         // A session file's name begins with the cookie's, so those of other names are a store of their own.
@@ -182,16 +184,30 @@ struct EngineParts<'a> {
     db: &'a Database,
     cache: &'a Arc<Cache>,
     format: Format,
+    /// How much memory copies of sessions may take.
+    near: u64,
 }
 
 impl EngineParts<'_> {
     fn engine(&self, name: &str, cookie_name: &str) -> Result<AnyEngine, BuildError> {
         let age = self.s.session_cookie_age;
         let text = || TextCodec::with_format(self.keys, self.format.clone());
-        let on_db = || DbEngine::new(self.db.clone(), text(), age).with_near_bytes(near_bytes(self.s).0);
+        let on_db = || DbEngine::new(self.db.clone(), text(), age).with_near_bytes(self.near);
         Ok(match name {
-            "cache" => AnyEngine::Cache(CacheEngine::new(Arc::clone(self.cache), age)),
-            "cached_db" => AnyEngine::CachedDb(CachedDbEngine::new(on_db(), Arc::clone(self.cache), age)),
+            "cache" => {
+                let engine = CacheEngine::new(Arc::clone(self.cache), age);
+                AnyEngine::Cache(match self.s.near_cache_bound {
+                    Some(bound) => engine.with_near(bound, self.near),
+                    None => engine,
+                })
+            }
+            "cached_db" => {
+                let engine = CachedDbEngine::new(on_db(), Arc::clone(self.cache), age);
+                AnyEngine::CachedDb(match self.s.near_cache_bound {
+                    Some(bound) => engine.with_near(bound, self.near),
+                    None => engine,
+                })
+            }
             "file" => {
                 let path = session_folder(self.s);
                 let made = FileEngine::new(&path, cookie_name, text(), age);

@@ -52,6 +52,30 @@ impl Cluster {
         self.map().master(slot).ok_or_else(|| Failure::later(self.shown(), "nobody serves this key's slot"))
     }
 
+    /// The master of `key`, if it is known.
+    pub(super) fn known(&self, key: &str) -> Option<Arc<Node>> {
+        self.map().master(slot_of(key.as_bytes()))
+    }
+
+    /// The servers that keep keys of this beginning, each with an ending that makes such a key one of its own.
+    pub(super) fn places(&self, beginning: &str) -> Vec<(Arc<Node>, String)> {
+        let map = self.map();
+        let mut places: Vec<(Arc<Node>, String)> = Vec::new();
+        let masters = self.masters().len();
+        // With braces in the beginning all keys are in one slot.
+        for number in 0..u32::from(SLOTS) {
+            let ending = format!("{{{number}}}");
+            let Some(node) = map.master(slot_of(format!("{beginning}{ending}").as_bytes())) else { continue };
+            if !places.iter().any(|(known, _)| known.host() == node.host()) {
+                places.push((node, ending));
+            }
+            if places.len() == masters {
+                break;
+            }
+        }
+        places
+    }
+
     /// The server at `host`, which another server named.
     pub(super) fn at(&self, host: &Host) -> Arc<Node> {
         let map = self.map();

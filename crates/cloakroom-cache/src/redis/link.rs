@@ -1,10 +1,11 @@
 //! One connection that many calls share: made by itself, never mended. Who finds it broken makes another.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Pipeline, ProtocolVersion, RedisConnectionInfo, Value};
+use redis::{AsyncConnectionConfig, Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo, Value};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, crypto};
@@ -48,38 +49,66 @@ impl Dial {
 
     /// Connects, signs in and chooses the database. The caller keeps the time.
     pub(super) async fn connect(&self, host: &Host) -> Result<Link, Failure> {
+        // Deadlines are the caller's.
+        self.connect_with(host, &self.info, AsyncConnectionConfig::new().set_response_timeout(None)).await
+    }
+
+    /// The same for a connection on which the server may say what it was not asked. `hear` is told that between the answers,
+    /// in the order in which it comes.
+    pub(super) async fn connect_hearing(
+        &self,
+        host: &Host,
+        hear: impl Fn(PushInfo) + Send + Sync + 'static,
+    ) -> Result<Link, Failure> {
+        let hear = move |info| {
+            hear(info);
+            Ok::<(), Infallible>(())
+        };
+        let config = AsyncConnectionConfig::new().set_response_timeout(None).set_push_sender(hear);
+        self.connect_with(host, &self.info.clone().set_protocol(ProtocolVersion::RESP3), config).await
+    }
+
+    async fn connect_with(
+        &self,
+        host: &Host,
+        info: &RedisConnectionInfo,
+        config: AsyncConnectionConfig,
+    ) -> Result<Link, Failure> {
         let failed = |e: &dyn std::fmt::Display| Failure::connection(host, e);
         let stream = TcpStream::connect((host.name.as_str(), host.port)).await.map_err(|e| failed(&e))?;
         stream.set_nodelay(true).map_err(|e| failed(&e))?;
         match &self.tls {
-            None => self.set_up(host, stream).await,
+            None => set_up(host, stream, info, config).await,
             Some(tls) => {
                 let name = ServerName::try_from(host.name.clone()).map_err(|e| failed(&e))?;
                 let stream = tls.connect(name, stream).await.map_err(|e| failed(&e))?;
-                self.set_up(host, stream).await
+                set_up(host, stream, info, config).await
             }
         }
     }
+}
 
-    async fn set_up<S>(&self, host: &Host, stream: S) -> Result<Link, Failure>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        // Deadlines are the caller's.
-        let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let (connection, driver) = MultiplexedConnection::new_with_config(&self.info, stream, config)
-            .await
-            .map_err(|e| Failure::connection(host, set_up_problem(&e)))?;
-        let alive = Arc::new(AtomicBool::new(true));
-        let task = tokio::spawn({
-            let alive = Arc::clone(&alive);
-            async move {
-                driver.await;
-                alive.store(false, Ordering::Release);
-            }
-        });
-        Ok(Link { connection, alive, _driver: Arc::new(Driver(task)) })
-    }
+async fn set_up<S>(
+    host: &Host,
+    stream: S,
+    info: &RedisConnectionInfo,
+    config: AsyncConnectionConfig,
+) -> Result<Link, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (connection, driver) = MultiplexedConnection::new_with_config(info, stream, config)
+        .await
+        .map_err(|e| Failure::connection(host, set_up_problem(&e)))?;
+    let alive = Arc::new(AtomicBool::new(true));
+    let task = tokio::spawn({
+        let alive = Arc::clone(&alive);
+        async move {
+            driver.await;
+            alive.store(false, Ordering::Release);
+        }
+    });
+    Ok(Link { connection, alive, _driver: Arc::new(Driver(task)) })
 }
 
 impl Link {

@@ -17,6 +17,7 @@ mod link;
 mod node;
 mod script;
 mod sentinel;
+mod track;
 
 use std::fmt;
 use std::pin::Pin;
@@ -33,7 +34,9 @@ use self::link::Dial;
 use self::node::{Asking, Node, Use};
 use self::script::{Known, Script};
 use self::sentinel::Sentinels;
+pub(crate) use self::track::Tracking;
 use crate::url::{Host, Layout, RedisUrl, Replicas};
+use crate::watch::Heard;
 use crate::{Added, CacheError, CacheValue, Replaced, Stamp, Stamped, Timeout};
 
 /// How often one call is tried, redirects included.
@@ -49,7 +52,7 @@ const MAX_SECS: f64 = 1e12;
 pub(crate) struct RedisCache {
     url: RedisUrl,
     /// Why nothing can be asked at all: certificates that cannot be read.
-    servers: Result<Servers, Failure>,
+    servers: Result<Arc<Servers>, Failure>,
     replace_if: Script,
     touch_if: Script,
 }
@@ -69,7 +72,7 @@ enum Again {
 
 impl RedisCache {
     pub(crate) fn new(url: RedisUrl) -> Self {
-        let servers = Servers::new(&url);
+        let servers = Servers::new(&url).map(Arc::new);
         Self { url, servers, replace_if: Script::replace_if(), touch_if: Script::touch_if() }
     }
 
@@ -87,7 +90,7 @@ impl RedisCache {
         let probe = "cloakroom.check";
         self.script(&self.touch_if, probe, &[b"", b"1"], Again::Fine).await.map_err(unreachable)?;
         if self.url.replicas == Replicas::OneIfThere
-            && let Ok(Servers::Cluster(cluster)) = &self.servers
+            && let Ok(Servers::Cluster(cluster)) = self.servers.as_deref()
         {
             for master in cluster.masters() {
                 let limit = Instant::now() + self.url.deadline;
@@ -95,6 +98,16 @@ impl RedisCache {
             }
         }
         Ok(())
+    }
+
+    /// Has the servers tell of changes, once it is started.
+    pub(crate) fn track(&self, heard: Arc<Heard>) -> Tracking {
+        Tracking::new(self.servers.clone(), self.url.deadline, heard)
+    }
+
+    /// Has the servers tell of a change, to see whether they do.
+    pub(crate) async fn check_tracking(&self, heard: Arc<Heard>) -> Result<(), Unreachable> {
+        Ok(self.track(heard).try_once().await?)
     }
 
     pub(crate) async fn get(&self, key: &str) -> Result<Option<Stamped>, CacheError> {
@@ -209,7 +222,7 @@ impl RedisCache {
         command: impl Fn(Known) -> Cmd + Send + Sync,
         deadline: Instant,
     ) -> Result<Value, Failure> {
-        let servers = self.servers.as_ref().map_err(Failure::clone)?;
+        let servers = self.servers.as_deref().map_err(Failure::clone)?;
         let (mut known, mut asking, mut redirected) = (Known::Yes, Asking::No, None);
         let mut pause = FIRST_PAUSE;
         let mut attempt = 0;
@@ -306,6 +319,37 @@ impl Servers {
             // A server that made no connection in time: perhaps another took over.
             Kind::Deadline => !matches!(self, Self::Single(_)) && failure.executed == Executed::No,
             Kind::Unconfirmed | Kind::Refused => false,
+        }
+    }
+
+    /// The servers that keep keys of this beginning, as they are now, each with an ending that makes such a key one of its own.
+    async fn places(&self, beginning: &str, limit: Duration) -> Result<Vec<(Arc<Node>, String)>, Failure> {
+        let now = Instant::now();
+        match self {
+            Self::Single(node) => Ok(vec![(Arc::clone(node), String::new())]),
+            Self::Sentinel(sentinels) => Ok(vec![(sentinels.node_since(now, now + limit).await?, String::new())]),
+            Self::Cluster(cluster) => {
+                cluster.refresh(now + limit).await?;
+                Ok(cluster.places(beginning))
+            }
+        }
+    }
+
+    /// Fails unless these are the servers that answer for what is stored, as of this moment or later.
+    async fn are_still<'a>(
+        &self,
+        mut hosts: impl Iterator<Item = &'a Host> + Send,
+        moment: Instant,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Single(_) => Ok(()),
+            Self::Sentinel(sentinels) => {
+                let node = sentinels.node_since(moment, deadline).await?;
+                if hosts.all(|host| host == node.host()) { Ok(()) } else { Err(Failure::read_only(node.host())) }
+            }
+            // A master that is one no more refuses the beat.
+            Self::Cluster(_) => Ok(()),
         }
     }
 

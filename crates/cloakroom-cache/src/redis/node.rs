@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::{Cmd, Pipeline, Value};
-use tokio::time::{Instant, timeout_at};
+use redis::{Cmd, Pipeline, PushInfo, Value};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::failure::{Executed, Failure};
 use super::link::{Dial, Link};
@@ -114,6 +114,17 @@ impl Node {
         let mut command = Cmd::new();
         command.arg(words);
         self.call(command, Use::Read, Asking::No, deadline).await
+    }
+
+    /// A connection of its own, on which the server may say what it was not asked.
+    pub(super) async fn connect_hearing(
+        &self,
+        hear: impl Fn(PushInfo) + Send + Sync + 'static,
+    ) -> Result<Link, Failure> {
+        match timeout(self.connect_timeout, self.dial.connect_hearing(&self.host, hear)).await {
+            Ok(made) => made,
+            Err(_) => Err(Failure::deadline(&self.host, Executed::No)),
+        }
     }
 
     /// Whether this is a master, as it says itself.

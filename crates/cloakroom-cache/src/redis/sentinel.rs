@@ -27,7 +27,14 @@ pub(super) struct Sentinels {
     sentinels: Vec<Node>,
     make: MakeNode,
     master: RwLock<Option<(Arc<Node>, Instant)>>,
-    asked: tokio::sync::Mutex<Option<(Instant, Result<(), Failure>)>>,
+    asked: tokio::sync::Mutex<Option<Asked>>,
+}
+
+/// When the sentinels were asked, and whether they know.
+struct Asked {
+    began: Instant,
+    ended: Instant,
+    outcome: Result<(), Failure>,
 }
 
 impl Sentinels {
@@ -51,14 +58,23 @@ impl Sentinels {
 
     /// Asks the sentinels, unless somebody just did.
     pub(super) async fn refresh(&self, deadline: Instant) -> Result<(), Failure> {
+        self.refresh_unless(|asked| asked.ended.elapsed() < BETWEEN_QUESTIONS, deadline).await
+    }
+
+    /// Who is the master, as the sentinels say who were asked after this moment.
+    pub(super) async fn node_since(&self, moment: Instant, deadline: Instant) -> Result<Arc<Node>, Failure> {
+        self.refresh_unless(|asked| asked.began > moment, deadline).await?;
+        self.known().map(|(node, _)| node).ok_or_else(|| self.unknown())
+    }
+
+    async fn refresh_unless(&self, will_do: impl Fn(&Asked) -> bool + Send, deadline: Instant) -> Result<(), Failure> {
         let mut asked = self.asked.lock().await;
-        if let Some((at, outcome)) = &*asked
-            && at.elapsed() < BETWEEN_QUESTIONS
-        {
-            return outcome.clone();
+        if let Some(asked) = asked.as_ref().filter(|asked| will_do(asked)) {
+            return asked.outcome.clone();
         }
+        let began = Instant::now();
         let outcome = self.ask_all(deadline).await;
-        *asked = Some((Instant::now(), outcome.clone()));
+        *asked = Some(Asked { began, ended: Instant::now(), outcome: outcome.clone() });
         outcome
     }
 

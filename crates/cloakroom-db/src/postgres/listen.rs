@@ -4,10 +4,9 @@
 //! the `application_name` of the connection, which names this process and no other. What others changed ends every copy; what
 //! this process changed, it has accounted for by itself.
 //!
-//! How old a copy can be is bounded by a heartbeat: the listening connection itself tells the channel something, again and
-//! again. The server tells of commits in their order; so once a beat that was sent at some moment is heard, everything that was
-//! acknowledged before that moment has been heard. Copies are used for the bound after that moment and no longer: not while the
-//! connection is cut, hangs, or is made anew, nor while a pooler between swallows what it should pass on.
+//! How old a copy can be is bounded by a heartbeat ([`Hearing`]): the listening connection itself tells the channel something,
+//! again and again. The server tells of commits in their order; so once a beat is heard, everything that was acknowledged before
+//! it was sent has been heard. Nothing is while a pooler between swallows what it should pass on.
 
 use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
@@ -15,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cloakroom_core::near::{Line, Stamp};
+use cloakroom_core::near::{Hearing, Line, Stamp};
 use cloakroom_core::user_model::UserTable;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
@@ -30,13 +29,9 @@ const BEATS: u32 = 4;
 
 /// How much is known, and until when.
 pub(super) struct Heard {
-    bound: Duration,
-    began: Instant,
-    /// Until when copies may be used, in microseconds since `began`.
-    until: AtomicU64,
-    /// The last question that was heard.
+    hearing: Hearing,
+    /// The last beat that was heard.
     heard: AtomicU64,
-    line: Arc<Line>,
     /// What this process's connections are called.
     name: String,
 }
@@ -51,17 +46,11 @@ impl Heard {
     pub(super) fn new(bound: Duration, line: &Arc<Line>) -> Arc<Self> {
         // Nobody else of this name, or its changes would count as ours.
         let name = format!("cloakroom-{:016x}", RandomState::new().hash_one(std::process::id()));
-        let (until, heard) = (AtomicU64::new(0), AtomicU64::new(0));
-        Arc::new(Self { bound, began: Instant::now(), until, heard, line: Arc::clone(line), name })
+        Arc::new(Self { hearing: Hearing::new(bound, Arc::clone(line)), heard: AtomicU64::new(0), name })
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
-    }
-
-    fn stamp(&self) -> Option<Stamp> {
-        let now = micros(self.began.elapsed());
-        (now < self.until.load(Ordering::Acquire)).then(|| self.line.stamp())
     }
 
     /// Takes in what the channel said.
@@ -71,7 +60,7 @@ impl Heard {
                 self.heard.fetch_max(number, Ordering::AcqRel);
             }
         } else if payload != self.name {
-            self.line.forget();
+            self.hearing.line().forget();
         }
     }
 }
@@ -84,16 +73,16 @@ impl Listening {
 
     /// The present moment, if everything is known that was acknowledged longer ago than the bound.
     pub(super) fn stamp(&self) -> Option<Stamp> {
-        self.heard.stamp()
+        self.heard.hearing.stamp()
     }
 
     pub(super) fn bound(&self) -> Duration {
-        self.heard.bound
+        self.heard.hearing.bound()
     }
 
     pub(super) fn stop(&self) {
         self.task.abort();
-        self.heard.until.store(0, Ordering::Release);
+        self.heard.hearing.lose();
     }
 }
 
@@ -127,10 +116,8 @@ async fn listen(connector: Connector, tables: Vec<(String, &'static str)>, heard
             }
             Err(error) => tracing::debug!(%error, "changes of other processes are not heard"),
         }
-        // Whatever happened until the next connection hears, nobody will tell.
-        heard.until.store(0, Ordering::Release);
-        heard.line.forget();
-        tokio::time::sleep(heard.bound / BEATS).await;
+        heard.hearing.lose();
+        tokio::time::sleep(heard.hearing.bound() / BEATS).await;
     }
 }
 
@@ -157,13 +144,14 @@ async fn once(
     let _attended = Aborted(attended);
     install(&client, tables).await?;
     client.batch_execute(sql::near::LISTEN).await?;
-    heard.line.forget();
+    let (hearing, bound) = (&heard.hearing, heard.hearing.bound());
+    hearing.lose();
     loop {
-        let asked = heard.began.elapsed();
+        let sent = Instant::now();
         *beat += 1;
         let payload = format!("beat {} {beat}", heard.name);
         let params: &[&(dyn ToSql + Sync)] = &[&payload];
-        match tokio::time::timeout(heard.bound, client.execute(sql::near::BEAT, params)).await {
+        match tokio::time::timeout(bound, client.execute(sql::near::BEAT, params)).await {
             Ok(answer) => answer?,
             Err(_) => return Ok(()),
         };
@@ -174,8 +162,8 @@ async fn once(
         if std::mem::take(told) {
             tracing::info!("changes of other processes are heard again");
         }
-        heard.until.store(micros(asked + heard.bound), Ordering::Release);
-        tokio::time::sleep(heard.bound / BEATS).await;
+        hearing.believe(sent);
+        tokio::time::sleep(bound / BEATS).await;
     }
 }
 
@@ -225,10 +213,6 @@ impl Drop for Aborted {
     }
 }
 
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use cloakroom_core::keys::UserId;
@@ -251,13 +235,5 @@ mod tests {
         assert_eq!(heard.heard.load(Ordering::Relaxed), 7);
         heard.take_in("psql");
         assert!(!holds());
-    }
-
-    #[test]
-    fn without_a_heartbeat_nothing_is_known() {
-        let heard = Heard::new(Duration::from_secs(60), &Arc::new(Line::new()));
-        assert_eq!(heard.stamp(), None);
-        heard.until.store(u64::MAX, Ordering::Relaxed);
-        assert!(heard.stamp().is_some());
     }
 }

@@ -48,12 +48,21 @@ pub async fn run(site: &Cloakroom, args: &CheckArgs, terminal: &mut dyn Terminal
     if let Err(error) = users::check(site.db()).await {
         findings.push(Finding::error("cloakroom.E023", &error.to_string(), "mend the settings, or migrate"));
     }
+    // Counts of failed log-ins have a place of their own to go to.
+    let needed = matches!(site.settings().session_engine.as_str(), "cache" | "cached_db");
     if let Err(error) = site.cache().check().await {
-        // Counts of failed log-ins have a place of their own to go to.
-        let needed = matches!(site.settings().session_engine.as_str(), "cache" | "cached_db");
         let finding = if needed { Finding::error } else { Finding::warning };
         let id = if needed { "cloakroom.E022" } else { "cloakroom.W022" };
         findings.push(finding(id, &error.to_string(), "start it, or set CACHE_URL to where it is"));
+    } else if needed
+        && site.settings().near_cache_bound.is_some()
+        && let Err(error) = site.cache().check_watch().await
+    {
+        findings.push(Finding::warning(
+            "cloakroom.W027",
+            &format!("{error}: it does not tell of changes, so that each request asks it"),
+            "let it do CLIENT TRACKING, of Redis 6 and Valkey, or leave NEAR_CACHE_BOUND_MS out",
+        ));
     }
     findings.extend(checks::fallbacks(site.settings(), site.clock().now()));
     if args.templates {

@@ -1,6 +1,7 @@
 //! `django.contrib.sessions.backends.cache`: the data itself in the cache (S50, S51).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloakroom_cache::{Added, Cache, CacheValue, Replaced, Stamp, Stamped, Timeout, Unreadable};
 use cloakroom_core::clock::Timestamp;
@@ -9,6 +10,7 @@ use cloakroom_core::reason::Anonymous;
 use cloakroom_core::value::Dict;
 
 use crate::engine::{Base, Change, Created, Engine, Loaded, MAX_ATTEMPTS, Record, Saved, Version};
+use crate::engines::entries::{Entries, Found};
 use crate::error::EngineError;
 use crate::examine::{Contents, Examined, Life, Stored};
 use crate::lifetime::Lifetime;
@@ -21,9 +23,11 @@ const KEY_PREFIX: &str = "django.contrib.sessions.cache";
 /// Keys, bytes and times are Django's, so that a Django beside shares them. Django signs everybody out when the cache
 /// cannot be asked; here that is an error (D7). A save that failed in mid-way may have happened or not: it is never
 /// repeated, since the session may have changed since (D6).
+///
+/// Where the cache can tell of changes, copies of sessions may be kept in memory: [`with_near`](Self::with_near).
 #[derive(Clone, Debug)]
 pub struct CacheEngine {
-    cache: Arc<Cache>,
+    entries: Entries,
     lifetime: Lifetime,
 }
 
@@ -31,21 +35,40 @@ impl CacheEngine {
     /// Keeps sessions in `cache` for `age_secs` (`SESSION_COOKIE_AGE`) unless they say otherwise.
     #[must_use]
     pub const fn new(cache: Arc<Cache>, age_secs: i64) -> Self {
-        Self { cache, lifetime: Lifetime::new(age_secs) }
+        Self { entries: Entries::new(cache, KEY_PREFIX), lifetime: Lifetime::new(age_secs) }
+    }
+
+    /// Keeps copies of sessions in so many bytes of memory and uses them without asking the cache; what another process changes
+    /// is then seen within `bound`. Without effect on a cache in this process's memory.
+    #[must_use]
+    pub fn with_near(self, bound: Duration, bytes: u64) -> Self {
+        Self { entries: self.entries.with_near(bound, bytes), ..self }
+    }
+
+    /// How many bytes of memory copies of sessions take, as far as can be reckoned, and how many they are.
+    #[must_use]
+    pub fn near_use(&self) -> (u64, usize) {
+        self.entries.near_use()
+    }
+
+    pub(crate) fn bound(&self) -> Option<Duration> {
+        self.entries.bound()
+    }
+
+    fn cache(&self) -> &Cache {
+        self.entries.cache()
     }
 
     fn timeout(&self, data: &Dict, now: Timestamp) -> Result<Timeout, EngineError> {
         Ok(Timeout::After(self.lifetime.age(data, now)?))
     }
 
-    async fn find(&self, key: &SessionKey, now: Timestamp) -> Result<Option<Stamped>, EngineError> {
-        Ok(self.cache.get_stamped(&cache_key(key), now).await?)
-    }
-
     /// The cache forgets what is over its time, so whatever is there lives.
     pub(crate) async fn examine(&self, key: &SessionKey, now: Timestamp) -> Result<Examined, EngineError> {
         const PLACE: &str = "the cache";
-        let Some(Stamped { value, .. }) = self.find(key, now).await? else { return Ok(Examined::nothing(PLACE)) };
+        let Some(Stamped { value, .. }) = self.entries.stored(key, now).await? else {
+            return Ok(Examined::nothing(PLACE));
+        };
         let contents = match value {
             CacheValue::Dict(data) => Contents::unsigned(data),
             CacheValue::Unreadable(why) => Contents::Unreadable(why.to_string()),
@@ -57,11 +80,17 @@ impl CacheEngine {
 
 impl Engine for CacheEngine {
     async fn load(&self, key: &SessionKey, now: Timestamp) -> Result<Loaded, EngineError> {
-        let Some(Stamped { value, stamp }) = self.find(key, now).await? else {
-            return Ok(Loaded::Absent(Anonymous::NoSession));
+        let (found, kept) = match self.entries.find(key, now).await? {
+            Found::Near(record) => return Ok(Loaded::Live(record)),
+            Found::Stored(found, kept) => (found, kept),
         };
+        let Some(Stamped { value, stamp }) = found else { return Ok(Loaded::Absent(Anonymous::NoSession)) };
         Ok(match value {
-            CacheValue::Dict(data) => Loaded::Live(record(data, stamp)),
+            CacheValue::Dict(data) => {
+                let mut record = record(data, stamp);
+                self.entries.keep(key, &mut record, kept);
+                Loaded::Live(record)
+            }
             CacheValue::Unreadable(why) => {
                 tracing::warn!(target: "django.contrib.sessions", reason = %why, "a session in the cache cannot be read");
                 match why {
@@ -82,17 +111,17 @@ impl Engine for CacheEngine {
 
     async fn create(&self, key: &SessionKey, data: &Arc<Dict>, now: Timestamp) -> Result<Created, EngineError> {
         let timeout = self.timeout(data, now)?;
-        Ok(match self.cache.add(&cache_key(key), CacheValue::Dict(Arc::clone(data)), timeout, now).await? {
+        Ok(match self.cache().add(&self.entries.key(key), CacheValue::Dict(Arc::clone(data)), timeout, now).await? {
             Added::Yes(stamp) => Created::Yes(Some(Version::Cached(stamp))),
             Added::Taken => Created::Taken,
         })
     }
 
     async fn update(&self, key: &SessionKey, change: Change<'_>, now: Timestamp) -> Result<Saved, EngineError> {
-        let full = cache_key(key);
+        let full = self.entries.key(key);
         let (mut seen, mut data) = match &change.base {
             Base::Version(Version::Cached(base)) => (base.clone(), (change.make)(None)),
-            base => match self.find(key, now).await? {
+            base => match self.entries.stored(key, now).await? {
                 Some(stored) => {
                     let data = (change.make)(onto(base, &stored));
                     (stored.stamp, data)
@@ -103,7 +132,7 @@ impl Engine for CacheEngine {
         for _ in 0..MAX_ATTEMPTS {
             let timeout = self.timeout(&data, now)?;
             let value = CacheValue::Dict(Arc::clone(&data));
-            match self.cache.replace_if(&full, &seen, value, timeout, now).await? {
+            match self.cache().replace_if(&full, &seen, value, timeout, now).await? {
                 Replaced::Yes(stamp) => return Ok(Saved::Yes(record(data, stamp))),
                 Replaced::Gone => return Ok(Saved::Gone),
                 Replaced::Differs(stored) => {
@@ -116,21 +145,17 @@ impl Engine for CacheEngine {
     }
 
     async fn delete(&self, key: &SessionKey) -> Result<(), EngineError> {
-        Ok(self.cache.delete(&cache_key(key)).await?)
+        Ok(self.cache().delete(&self.entries.key(key)).await?)
     }
 
     async fn exists(&self, key: &SessionKey, now: Timestamp) -> Result<bool, EngineError> {
-        Ok(self.cache.has(&cache_key(key), now).await?)
+        Ok(self.cache().has(&self.entries.key(key), now).await?)
     }
 
     /// The cache forgets by itself; this makes room at once.
     async fn clear_expired(&self, now: Timestamp) -> Result<u64, EngineError> {
-        Ok(self.cache.sweep(now).await? as u64)
+        Ok(self.cache().sweep(now).await? as u64)
     }
-}
-
-fn cache_key(key: &SessionKey) -> String {
-    [KEY_PREFIX, key.expose()].concat()
 }
 
 fn record(data: Arc<Dict>, stamp: Stamp) -> Record {

@@ -1,8 +1,9 @@
 //! `django.contrib.sessions.backends.cached_db`: the database, with the cache in front (S53, S54).
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use cloakroom_cache::{Cache, CacheError, CacheValue, Stamp, Timeout};
+use cloakroom_cache::{Cache, CacheError, CacheValue, Stamp, Stamped, Timeout};
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::reason::Anonymous;
@@ -11,6 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::engine::{Change, Created, Engine, Loaded, Record, Saved, Version};
 use crate::engines::DbEngine;
+use crate::engines::entries::{Entries, Found};
 use crate::engines::locks::KeyLocks;
 use crate::error::EngineError;
 use crate::examine::{Contents, Examined, Life, Stored};
@@ -50,10 +52,17 @@ const MAX_COPIES: u32 = 8;
 /// Sessions are read, made and saved in the database. A session is not ended then, nor its key changed: the copy may be
 /// there for others to read. The answer is 503 **before** anything was changed, the user is signed in as before, and a
 /// second try ends the session. (Django deletes the row, answers 500, and leaves the copy and with it the session.)
+///
+/// # Copies in memory
+///
+/// With [`with_near`](Self::with_near) the cache's copies are kept in memory as well. What ends or replaces the cache's copy ends
+/// that in memory: at once if this process does it, else within the bound. So what is served is no older than what Django would
+/// serve from the cache up to the bound ago. A row that is changed or deleted beside the cache is seen as late as in Django:
+/// when the cache's copy is gone.
 #[derive(Debug)]
 pub struct CachedDbEngine {
     db: DbEngine,
-    cache: Arc<Cache>,
+    entries: Entries,
     lifetime: Lifetime,
     locks: KeyLocks<Mutex<()>>,
 }
@@ -62,7 +71,29 @@ impl CachedDbEngine {
     /// Keeps sessions in `db` and copies in `cache`, for `age_secs` (`SESSION_COOKIE_AGE`) unless they say otherwise.
     #[must_use]
     pub fn new(db: DbEngine, cache: Arc<Cache>, age_secs: i64) -> Self {
-        Self { db, cache, lifetime: Lifetime::new(age_secs), locks: KeyLocks::new() }
+        let entries = Entries::new(cache, KEY_PREFIX);
+        Self { db, entries, lifetime: Lifetime::new(age_secs), locks: KeyLocks::new() }
+    }
+
+    /// Keeps the cache's copies in so many bytes of memory, too, and uses them without asking the cache; what another process
+    /// changes there is then seen within `bound`. Without effect on a cache in this process's memory.
+    #[must_use]
+    pub fn with_near(self, bound: Duration, bytes: u64) -> Self {
+        Self { entries: self.entries.with_near(bound, bytes), ..self }
+    }
+
+    /// How many bytes of memory copies of sessions take, as far as can be reckoned, and how many they are.
+    #[must_use]
+    pub fn near_use(&self) -> (u64, usize) {
+        self.entries.near_use()
+    }
+
+    pub(crate) fn bound(&self) -> Option<Duration> {
+        self.entries.bound()
+    }
+
+    fn cache(&self) -> &Cache {
+        self.entries.cache()
     }
 
     pub(crate) const fn db(&self) -> &DbEngine {
@@ -83,11 +114,26 @@ impl CachedDbEngine {
         Ok(Examined { place: "the cache, before the table django_session", stored })
     }
 
+    /// What the cache has.
     async fn cached(&self, key: &SessionKey, now: Timestamp) -> Option<Record> {
-        match self.cache.get(&cache_key(key), now).await {
-            // The copy is not the row's text, so a save has to look at the row.
-            Ok(Some(CacheValue::Dict(data))) => Some(Record::new(data, None, None)),
-            Ok(_) => None,
+        self.copy_in(self.entries.stored(key, now).await.map(|found| Found::Stored(found, None)), key)
+    }
+
+    /// A copy in memory that holds, or what the cache has.
+    async fn near_or_cached(&self, key: &SessionKey, now: Timestamp) -> Option<Record> {
+        self.copy_in(self.entries.find(key, now).await, key)
+    }
+
+    fn copy_in(&self, found: Result<Found, EngineError>, key: &SessionKey) -> Option<Record> {
+        match found {
+            Ok(Found::Near(record)) => Some(record),
+            Ok(Found::Stored(Some(Stamped { value: CacheValue::Dict(data), .. }), kept)) => {
+                // The copy is not the row's text, so a save has to look at the row.
+                let mut record = Record::new(data, None, None);
+                self.entries.keep(key, &mut record, kept);
+                Some(record)
+            }
+            Ok(Found::Stored(..)) => None,
             Err(e) => {
                 cache_failed(&e, "read");
                 None
@@ -97,7 +143,7 @@ impl CachedDbEngine {
 
     /// Copies a row that was just read or written; a failure costs the next request a look at the row (R26).
     async fn copy(&self, key: &SessionKey, record: &Record, age_secs: f64, now: Timestamp) {
-        let done = if self.cache.is_shared() {
+        let done = if self.cache().is_shared() {
             self.copy_and_look(key, record.clone(), age_secs, now).await
         } else {
             self.put(key, &record.data, age_secs, now).await.map(drop)
@@ -119,7 +165,7 @@ impl CachedDbEngine {
             match self.db.find(key, now).await {
                 Ok(Some((row, _))) if same_text(&row, &record) => {
                     if age_secs > UNSETTLED_SECS {
-                        self.cache.touch_if(&cache_key(key), &stamp, Timeout::After(age_secs), now).await?;
+                        self.cache().touch_if(&self.entries.key(key), &stamp, Timeout::After(age_secs), now).await?;
                     }
                     return Ok(());
                 }
@@ -131,7 +177,7 @@ impl CachedDbEngine {
                 Ok(None) | Err(_) => break,
             }
         }
-        self.cache.delete(&cache_key(key)).await
+        self.cache().delete(&self.entries.key(key)).await
     }
 
     async fn put(
@@ -141,7 +187,9 @@ impl CachedDbEngine {
         age_secs: f64,
         now: Timestamp,
     ) -> Result<Stamp, CacheError> {
-        self.cache.set(&cache_key(key), CacheValue::Dict(Arc::clone(data)), Timeout::After(age_secs), now).await
+        self.cache()
+            .set(&self.entries.key(key), CacheValue::Dict(Arc::clone(data)), Timeout::After(age_secs), now)
+            .await
     }
 
     async fn copy_saved(&self, key: &SessionKey, record: &Record, now: Timestamp) {
@@ -166,7 +214,7 @@ impl Engine for CachedDbEngine {
         if !key.may_be_stored() {
             return Ok(Loaded::Absent(Anonymous::KeyMalformed));
         }
-        if let Some(record) = self.cached(key, now).await {
+        if let Some(record) = self.near_or_cached(key, now).await {
             return Ok(Loaded::Live(record));
         }
         let _lock = self.locks.of(key).lock().await;
@@ -204,11 +252,11 @@ impl Engine for CachedDbEngine {
     ) -> Result<Created, EngineError> {
         let _lock = self.locks.of(old).lock().await;
         // Fails before anything is changed where the copy could not be deleted afterwards.
-        self.cache.delete(&cache_key(old)).await?;
+        self.cache().delete(&self.entries.key(old)).await?;
         let created = self.db.cycle(old, new, data, now).await?;
         if matches!(created, Created::Yes(_)) {
-            if self.cache.is_shared() {
-                self.cache.delete(&cache_key(old)).await?;
+            if self.cache().is_shared() {
+                self.cache().delete(&self.entries.key(old)).await?;
             }
             self.copy_new(new, data, now).await;
         }
@@ -218,12 +266,12 @@ impl Engine for CachedDbEngine {
     async fn delete(&self, key: &SessionKey) -> Result<(), EngineError> {
         let _lock = self.locks.of(key).lock().await;
         // Fails before anything is changed where the copy could not be deleted afterwards.
-        self.cache.delete(&cache_key(key)).await?;
+        self.cache().delete(&self.entries.key(key)).await?;
         self.db.delete(key).await?;
-        if self.cache.is_shared() {
+        if self.cache().is_shared() {
             // Another node may have copied the row meanwhile. A copy that stays would keep the session alive, so this
             // failure counts (S53).
-            self.cache.delete(&cache_key(key)).await?;
+            self.cache().delete(&self.entries.key(key)).await?;
         }
         Ok(())
     }
@@ -233,15 +281,11 @@ impl Engine for CachedDbEngine {
     }
 
     async fn clear_expired(&self, now: Timestamp) -> Result<u64, EngineError> {
-        if let Err(e) = self.cache.sweep(now).await {
+        if let Err(e) = self.cache().sweep(now).await {
             cache_failed(&e, "swept");
         }
         self.db.clear_expired(now).await
     }
-}
-
-fn cache_key(key: &SessionKey) -> String {
-    [KEY_PREFIX, key.expose()].concat()
 }
 
 /// Whole seconds left, rounded down as Django does for what it copies.
@@ -256,10 +300,10 @@ fn same_text(a: &Record, b: &Record) -> bool {
     }
 }
 
-fn cache_failed(error: &CacheError, action: &str) {
+fn cache_failed(error: &(dyn std::error::Error + 'static), action: &str) {
     tracing::error!(
         target: "django.contrib.sessions",
-        error = error as &(dyn std::error::Error + 'static),
+        error,
         "the cache of sessions could not be {action}; the database was asked instead"
     );
 }

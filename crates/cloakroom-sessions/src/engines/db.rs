@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::SessionKey;
+use cloakroom_core::near::Subject;
 use cloakroom_core::reason::Anonymous;
 use cloakroom_core::value::Dict;
 use cloakroom_db::sessions::{self, SessionRow, Swapped};
@@ -13,7 +14,7 @@ use crate::engine::{Base, Change, Created, Engine, Loaded, MAX_ATTEMPTS, Record,
 use crate::error::EngineError;
 use crate::examine::{Examined, Life, Stored};
 use crate::lifetime::Lifetime;
-use crate::near::{JoinedUser, Keeping, NearSession, NearSessions, Origin};
+use crate::near::{End, Holds, JoinedUser, Keeping, NearSession, NearSessions, Origin};
 use crate::text::TextCodec;
 
 /// Sessions in the database: the default.
@@ -134,7 +135,7 @@ impl Engine for DbEngine {
         let (read_at, ticket) = (self.db.line().stamp(), self.db.stamp());
         let near = self.near.get(key);
         if let (Some(near), Some(at)) = (&near, ticket)
-            && let Some(record) = near.record(&self.db, key, at, now)
+            && let Some(record) = near.record(self.db.line(), Subject::Session(key), at, now)
         {
             return Ok(Loaded::Live(record));
         }
@@ -157,7 +158,8 @@ impl Engine for DbEngine {
         };
         let mut record = self.record(row.session_data);
         let ticket = ticket.filter(|_| self.codec.is_lasting());
-        let near = Arc::new(NearSession::new(&record, row.expire_date, ticket));
+        let holds = ticket.map(|read_at| Holds { read_at, end: End::At(row.expire_date) });
+        let near = Arc::new(NearSession::new(&record, holds));
         self.near.put(key, &near);
         record.origin = Origin { near: Some(near), joined };
         Ok(Loaded::Live(record))

@@ -3,6 +3,7 @@
 mod cache;
 mod cached_db;
 mod db;
+mod entries;
 mod file;
 mod locks;
 mod moving;

@@ -22,6 +22,9 @@ use tempfile::TempDir;
 /// 2026-01-02T03:04:05.678901Z, the moment of the vectors.
 pub(crate) const T0: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
 
+/// For copies in memory, where there are any.
+pub(crate) const NEAR_BYTES: u64 = 1 << 20;
+
 const FILES: &str = "files";
 
 pub(crate) const SECRET_KEY: &str = "cloakroom-vectors-secret-key-0123456789-abcdefghijklmnop";
@@ -62,6 +65,7 @@ pub(crate) struct World {
     folder: TempDir,
     keys: SecretKeys,
     format: Format,
+    near: Option<Duration>,
 }
 
 impl World {
@@ -72,6 +76,12 @@ impl World {
     /// The same with another cache.
     pub(crate) fn on(mut self, cache: Cache) -> Self {
         self.cache = Arc::new(cache);
+        self
+    }
+
+    /// The same, with copies of what is in the cache in memory, no older than this.
+    pub(crate) fn with_near(mut self, bound: Duration) -> Self {
+        self.near = Some(bound);
         self
     }
 
@@ -103,6 +113,7 @@ impl World {
             folder,
             keys: SecretKeys::new(SecretKey::new(SECRET_KEY).unwrap(), Vec::new()),
             format: Format::default(),
+            near: None,
         }
     }
 
@@ -144,8 +155,20 @@ impl World {
         let db = || DbEngine::new(self.db.clone(), text.clone(), age);
         match kind {
             Kind::Db => AnyEngine::Db(db()),
-            Kind::Cache => AnyEngine::Cache(CacheEngine::new(Arc::clone(&self.cache), age)),
-            Kind::CachedDb => AnyEngine::CachedDb(CachedDbEngine::new(db(), Arc::clone(&self.cache), age)),
+            Kind::Cache => {
+                let engine = CacheEngine::new(Arc::clone(&self.cache), age);
+                AnyEngine::Cache(match self.near {
+                    Some(bound) => engine.with_near(bound, NEAR_BYTES),
+                    None => engine,
+                })
+            }
+            Kind::CachedDb => {
+                let engine = CachedDbEngine::new(db(), Arc::clone(&self.cache), age);
+                AnyEngine::CachedDb(match self.near {
+                    Some(bound) => engine.with_near(bound, NEAR_BYTES),
+                    None => engine,
+                })
+            }
             Kind::File => {
                 let name = config.cookie.name.as_str();
                 AnyEngine::File(FileEngine::new(&self.files(), name, text.clone(), age).unwrap())

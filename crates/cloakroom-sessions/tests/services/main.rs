@@ -23,6 +23,7 @@ macro_rules! engine_suite {
 
 mod databases;
 mod failover;
+mod near;
 mod nodes;
 mod outages;
 #[expect(dead_code, reason = "some of the suite is for stores of this process")]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cloakroom::auth::permissions::Holder;
 use cloakroom::auth::{Auth, BackendChoice, Identity};
+use cloakroom::cache::{Cache, CacheUrl};
 use cloakroom::core::clock::SystemClock;
 use cloakroom::core::keys::{SessionKey, UserId};
 use cloakroom::core::models::EncodedHash;
@@ -16,12 +17,46 @@ use cloakroom::core::secret::{SecretKey, SecretKeys};
 use cloakroom::core::value::Value;
 use cloakroom::db::users::{Flag, NewUser};
 use cloakroom::db::{Database, DatabaseUrl, Options, groups, migrations, users};
-use cloakroom::sessions::{AnyEngine, DbEngine, SessionConfig, SessionError, Sessions, TextCodec};
+use cloakroom::sessions::{
+    AnyEngine, CacheEngine, CachedDbEngine, DbEngine, SessionConfig, SessionError, Sessions, TextCodec,
+};
 use cloakroom_testkit::TestSite;
 
 pub(crate) const GROUP: &str = "editors";
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How much memory copies of sessions may take.
+const NEAR_BYTES: u64 = 16 << 20;
+
+/// Where nodes keep sessions and users.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) database: String,
+    /// The cache for sessions, and how they are kept there.
+    pub(crate) cache: Option<(Engine, String)>,
+}
+
+/// An engine that has sessions in a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Cache,
+    CachedDb,
+}
+
+impl Place {
+    pub(crate) fn database(url: &str) -> Self {
+        Self { database: url.to_owned(), cache: None }
+    }
+
+    /// What [`Far::cloakroom`] told this process.
+    fn told(url: &str) -> Self {
+        let engine = |name: &str| if name == "cache" { Engine::Cache } else { Engine::CachedDb };
+        let cache = std::env::var(CACHE).ok();
+        let cache = cache.map(|told| told.split_once(' ').map(|(name, url)| (engine(name), url.to_owned())).unwrap());
+        Self { database: url.to_owned(), cache }
+    }
+}
 
 /// What does as it is told and answers with a line.
 pub(crate) trait Node: Send {
@@ -38,20 +73,36 @@ pub(crate) struct Near {
 impl Near {
     /// A node as it is by itself, which is strict.
     pub(crate) async fn open(url: &str) -> Self {
-        Self::open_with(url, Duration::ZERO).await
+        Self::open_with(&Place::database(url), Duration::ZERO).await
     }
 
-    /// A node that may be so late, if the database can tell of changes.
-    pub(crate) async fn open_with(url: &str, bound: Duration) -> Self {
+    /// A node that may be so late, if the database can tell of changes, and the cache can, where there is one for sessions.
+    pub(crate) async fn open_with(place: &Place, bound: Duration) -> Self {
         let mut options = Options::default();
         if !bound.is_zero() {
             options = options.with_bound(bound);
         }
-        let db = Database::open(&DatabaseUrl::parse(url).unwrap(), options).await.unwrap();
+        let db = Database::open(&DatabaseUrl::parse(&place.database).unwrap(), options).await.unwrap();
         let keys = SecretKeys::new(SecretKey::new(TestSite::SECRET_KEY).unwrap(), Vec::new());
         let auth = Auth::builder(db.clone(), keys.clone()).build().unwrap();
         let config = SessionConfig::default();
-        let engine = AnyEngine::Db(DbEngine::new(db.clone(), TextCodec::new(&keys), config.age_secs));
+        let on_db = DbEngine::new(db.clone(), TextCodec::new(&keys), config.age_secs);
+        let engine = match &place.cache {
+            None => AnyEngine::Db(on_db),
+            Some((engine, url)) => {
+                let cache = Arc::new(Cache::new(&CacheUrl::parse(url).unwrap()));
+                match engine {
+                    Engine::Cache => {
+                        let engine = CacheEngine::new(cache, config.age_secs);
+                        AnyEngine::Cache(if bound.is_zero() { engine } else { engine.with_near(bound, NEAR_BYTES) })
+                    }
+                    Engine::CachedDb => {
+                        let engine = CachedDbEngine::new(on_db, cache, config.age_secs);
+                        AnyEngine::CachedDb(if bound.is_zero() { engine } else { engine.with_near(bound, NEAR_BYTES) })
+                    }
+                }
+            }
+        };
         let sessions = Sessions::new(engine, config, Arc::new(SystemClock), Arc::new(OsRandom));
         Self { db, auth, sessions }
     }
@@ -149,6 +200,9 @@ impl Node for Near {
 /// How late a node may be, in milliseconds.
 const BOUND: &str = "CLOAKROOM_NODE_BOUND_MS";
 
+/// How sessions are kept in which cache.
+const CACHE: &str = "CLOAKROOM_NODE_CACHE";
+
 /// What answers begin with, among what else a program prints.
 const ANSWER: &str = "> ";
 
@@ -157,7 +211,7 @@ pub(crate) fn serve(url: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let bound = std::env::var(BOUND).map_or(0, |ms| ms.parse().unwrap());
-        let node = Near::open_with(url, Duration::from_millis(bound)).await;
+        let node = Near::open_with(&Place::told(url), Duration::from_millis(bound)).await;
         for line in std::io::stdin().lock().lines() {
             let answer = node.act(&line.unwrap()).await;
             let mut out = std::io::stdout();
@@ -175,10 +229,14 @@ pub(crate) struct Far {
 }
 
 impl Far {
-    pub(crate) fn cloakroom(url: &str, bound: Duration) -> Self {
+    pub(crate) fn cloakroom(place: &Place, bound: Duration) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["a_node", "--exact", "--nocapture"]).env("CLOAKROOM_NODE_URL", url);
+        command.args(["a_node", "--exact", "--nocapture"]).env("CLOAKROOM_NODE_URL", &place.database);
         command.env(BOUND, bound.as_millis().to_string());
+        if let Some((engine, url)) = &place.cache {
+            let name = if *engine == Engine::Cache { "cache" } else { "cached_db" };
+            command.env(CACHE, format!("{name} {url}"));
+        }
         Self::start(command)
     }
 

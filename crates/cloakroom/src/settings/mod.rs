@@ -125,8 +125,8 @@ pub struct Settings {
     pub message_storage: String,
     /// Where the server answers Prometheus; nowhere by default. Not Django's.
     pub metrics_addr: Option<SocketAddr>,
-    /// Within which time a change by another process is seen on PostgreSQL, where copies are to be used; `None` is at once, and
-    /// no copies. Not Django's.
+    /// Within which time a change by another process is seen on PostgreSQL, and of sessions in Valkey or Redis, where copies are
+    /// to be used; `None` is at once, and no copies. Not Django's.
     pub near_cache_bound: Option<Duration>,
     /// How many bytes of memory copies of sessions, users and permissions may take; 0 keeps none. They are used only while
     /// the database has nothing newer. Not Django's.

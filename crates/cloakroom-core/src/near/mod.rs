@@ -6,11 +6,16 @@
 //! was read before a change and kept after it is not believed either, in whatever order two threads do this.
 //!
 //! What changed in a way that nobody can name, such as by another process, [forgets](Line::forget) everything.
+//!
+//! Where a server tells of changes, [`Hearing`] says until when what was heard can be relied upon.
+
+mod hearing;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+pub use self::hearing::Hearing;
 use crate::clock::Timestamp;
 use crate::keys::{SessionKey, UserId};
 
@@ -46,6 +51,8 @@ pub enum Subject<'a> {
     Session(&'a SessionKey),
     /// A user: row, groups, permissions.
     User(&'a UserId),
+    /// What a store of keys and values has under this name.
+    Entry(&'a str),
 }
 
 /// What a change changed.
@@ -93,19 +100,23 @@ impl Line {
 
     /// Notes a change that was just made.
     pub fn touch(&self, touched: &Touched) {
-        let place = |subject| self.place(subject).fetch_max(self.next_turn(), Ordering::AcqRel);
         match touched {
             Touched::Nothing => {}
-            Touched::Session(key) => drop(place(Subject::Session(key))),
+            Touched::Session(key) => self.touch_one(Subject::Session(key)),
             Touched::Sessions(old, new) => {
-                place(Subject::Session(old));
-                place(Subject::Session(new));
+                self.touch_one(Subject::Session(old));
+                self.touch_one(Subject::Session(new));
             }
             Touched::SessionsBefore(moment) => drop(self.cleared.fetch_max(moment.as_micros(), Ordering::AcqRel)),
-            Touched::User(id) => drop(place(Subject::User(id))),
+            Touched::User(id) => self.touch_one(Subject::User(id)),
             Touched::Users => drop(self.users.fetch_max(self.next_turn(), Ordering::AcqRel)),
             Touched::Everything => drop(self.everything.fetch_max(self.next_turn(), Ordering::AcqRel)),
         }
+    }
+
+    /// Notes that this was just changed, and nothing else.
+    pub fn touch_one(&self, subject: Subject<'_>) {
+        self.place(subject).fetch_max(self.next_turn(), Ordering::AcqRel);
     }
 
     /// Notes that others may have changed anything: no copy of before holds any more.
@@ -125,7 +136,7 @@ impl Line {
     pub fn is_untouched(&self, then: Stamp, subject: Subject<'_>) -> bool {
         self.place(subject).load(Ordering::Acquire) <= then.turn
             && self.everything.load(Ordering::Acquire) <= then.turn
-            && (matches!(subject, Subject::Session(_)) || self.users.load(Ordering::Acquire) <= then.turn)
+            && (!matches!(subject, Subject::User(_)) || self.users.load(Ordering::Acquire) <= then.turn)
     }
 
     /// Whether a session that ends at `end` cannot have been cleared away for being over.
@@ -142,6 +153,7 @@ impl Line {
         let hash = match subject {
             Subject::Session(key) => self.hasher.hash_one(key),
             Subject::User(id) => self.hasher.hash_one(id),
+            Subject::Entry(name) => self.hasher.hash_one(name),
         };
         &self.places[hash as usize % PLACES]
     }
@@ -202,6 +214,16 @@ mod tests {
         line.forget();
         assert!(!line.holds(then, line.stamp(), Subject::Session(&key(1))));
         assert!(line.is_untouched(then, Subject::User(&UserId::from(1))), "others did that");
+    }
+
+    #[test]
+    fn an_entry_is_touched_alone() {
+        let line = Line::new();
+        let then = line.stamp();
+        line.touch_one(Subject::Entry("a"));
+        line.touch(&Touched::Users);
+        assert!(!line.holds(then, line.stamp(), Subject::Entry("a")));
+        assert!(line.holds(then, line.stamp(), Subject::Entry("b")));
     }
 
     /// A clock that is set back does not bring back a session whose row was cleared away.

@@ -1,0 +1,103 @@
+//! Sessions under their keys in a cache, and copies of them in memory where the cache tells of changes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom_cache::{Cache, Kept, Stamped, Watch, Watched};
+use cloakroom_core::clock::Timestamp;
+use cloakroom_core::keys::SessionKey;
+use cloakroom_core::near::Subject;
+
+use crate::engine::Record;
+use crate::error::EngineError;
+use crate::near::{End, Holds, NearSession, NearSessions, Origin};
+
+/// Sessions in a cache, each under a prefix and its key.
+#[derive(Clone)]
+pub(crate) struct Entries {
+    cache: Arc<Cache>,
+    prefix: &'static str,
+    near: Option<Arc<Near>>,
+}
+
+/// Copies of them, and what tells whether they hold.
+struct Near {
+    watch: Watch,
+    copies: NearSessions,
+}
+
+/// A session that was looked for.
+pub(crate) enum Found {
+    /// A copy in memory that holds.
+    Near(Record),
+    /// What the cache has, and how long a copy of it holds.
+    Stored(Option<Stamped>, Option<Kept>),
+}
+
+impl Entries {
+    pub(crate) const fn new(cache: Arc<Cache>, prefix: &'static str) -> Self {
+        Self { cache, prefix, near: None }
+    }
+
+    /// Keeps copies of so many bytes, no older than the bound, if the cache is one that can tell of changes.
+    pub(crate) fn with_near(self, bound: Duration, bytes: u64) -> Self {
+        let watch = if bytes == 0 { None } else { self.cache.watch(self.prefix, bound) };
+        Self { near: watch.map(|watch| Arc::new(Near { watch, copies: NearSessions::new(bytes) })), ..self }
+    }
+
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// How old a copy can be; `None` where there are none.
+    pub(crate) fn bound(&self) -> Option<Duration> {
+        self.near.as_ref().map(|near| near.watch.bound())
+    }
+
+    /// How many bytes copies take, and how many they are.
+    pub(crate) fn near_use(&self) -> (u64, usize) {
+        self.near.as_ref().map_or((0, 0), |near| (near.copies.bytes(), near.copies.len()))
+    }
+
+    pub(crate) fn key(&self, key: &SessionKey) -> String {
+        [self.prefix, key.expose()].concat()
+    }
+
+    /// What the cache has.
+    pub(crate) async fn stored(&self, key: &SessionKey, now: Timestamp) -> Result<Option<Stamped>, EngineError> {
+        Ok(self.cache.get_stamped(&self.key(key), now).await?)
+    }
+
+    /// A copy, or what the cache has.
+    pub(crate) async fn find(&self, key: &SessionKey, now: Timestamp) -> Result<Found, EngineError> {
+        let Some(near) = &self.near else { return Ok(Found::Stored(self.stored(key, now).await?, None)) };
+        if let Some(at) = near.watch.stamp()
+            && let Some(copy) = near.copies.get(key)
+            && let Some(record) = copy.record(near.watch.line(), Subject::Entry(key.expose()), at, now)
+        {
+            return Ok(Found::Near(record));
+        }
+        let Watched { found, kept } = self.cache.get_watched(&near.watch, &self.key(key), now).await?;
+        if found.is_none() {
+            near.copies.remove(key);
+        }
+        Ok(Found::Stored(found, kept))
+    }
+
+    /// Keeps a copy of what was found, as long as it holds.
+    pub(crate) fn keep(&self, key: &SessionKey, record: &mut Record, kept: Option<Kept>) {
+        if let (Some(near), Some(Kept { read_at, until })) = (&self.near, kept) {
+            let copy = Arc::new(NearSession::new(record, Some(Holds { read_at, end: End::In(until) })));
+            near.copies.put(key, &copy);
+            record.origin = Origin { near: Some(copy), joined: None };
+        }
+    }
+}
+
+impl fmt::Debug for Entries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let copies = self.near.as_ref().map(|near| &near.copies);
+        f.debug_struct("Entries").field("cache", &self.cache).field("near", &copies).finish_non_exhaustive()
+    }
+}
