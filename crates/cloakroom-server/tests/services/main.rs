@@ -10,7 +10,7 @@ mod browser;
 #[path = "../it/program.rs"]
 mod program;
 
-use cloakroom_testservers::OwnDatabase;
+use cloakroom_testservers::{OwnDatabase, RedisServer};
 
 use self::browser::PROFILE;
 use self::program::{Ended, Home};
@@ -51,6 +51,47 @@ fn every_command_works(database: &OwnDatabase) {
     assert!(alice.at(again.address()).is_signed_in(), "a restart signs nobody out");
     let shown = format!("{}{:?}", again.printed(), home.run(&["check", "--deploy"]));
     assert!(!shown.contains(database.password()), "{shown}");
+}
+
+/// S21: `check` says how old a session from Redis can be, and tries whether Redis tells of changes.
+#[test]
+fn check_says_what_redis_guarantees() {
+    let server = RedisServer::start();
+    server.ask(&["ACL", "SETUSER", "plain", "on", ">hunter2", "~*", "+@all", "-client|tracking"]);
+    let url = format!("redis://{}", server.address());
+    let home = |engine, url: &str| {
+        let home =
+            Home::quick().with("CACHE_URL", url).with("SESSION_ENGINE", engine).with("NEAR_CACHE_BOUND_MS", "1500");
+        succeeds(home.run(&["migrate"]));
+        home
+    };
+    for (engine, said) in [
+        ("cache", "Sessions: bounded: a change by another process is seen within 1500 ms"),
+        ("cached_db", "Sessions: the cache's copies, as in Django"),
+    ] {
+        let found = succeeds(home(engine, &url).run(&["check"]));
+        assert!(
+            found.contains(said) && found.contains("1500 ms") && found.ends_with("No problems found.\n"),
+            "{found}"
+        );
+    }
+    let deaf = home("cache", &format!("redis://plain:hunter2@{}", server.address()));
+    let found = succeeds(deaf.run(&["check"]));
+    assert!(found.contains("cloakroom.W027: warning: ") && found.contains("NOPERM"), "{found}");
+    assert!(!found.contains("hunter2"), "{found}");
+
+    // Signed out on one server is signed out on the other, within the bound.
+    let home = home("cache", &url).with_superuser();
+    let (one, other) = (home.serve(), home.serve());
+    let mut alice = one.browser();
+    alice.sign_in("alice").unwrap();
+    let mut elsewhere = alice.at(other.address());
+    for _ in 0..50 {
+        assert!(alice.is_signed_in() && elsewhere.is_signed_in());
+    }
+    server.ask(&["FLUSHALL"]);
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    assert!(!alice.is_signed_in() && !elsewhere.is_signed_in());
 }
 
 /// A server that is not there is one line, with host and port and without the password.

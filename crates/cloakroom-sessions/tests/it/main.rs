@@ -20,6 +20,7 @@ macro_rules! engine_suite {
 mod format;
 mod index;
 mod moving;
+mod near;
 mod sliding;
 mod suite;
 mod world;
