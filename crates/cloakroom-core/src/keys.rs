@@ -36,7 +36,7 @@ impl SessionKey {
     /// Whether [`parse`](Self::parse) takes it.
     #[must_use]
     pub fn is_key(text: &str) -> bool {
-        text.chars().take(8).count() == 8
+        (text.len() >= 8 && text.is_ascii()) || text.chars().take(8).count() == 8
     }
 
     /// Draws a new key: 32 characters of `a-z0-9`, 165 bits (S01, S11).
@@ -54,7 +54,9 @@ impl SessionKey {
     /// Whether a store may be asked for the key at all: up to 40 characters, none of them a control character (S13).
     #[must_use]
     pub fn may_be_stored(&self) -> bool {
-        self.0.chars().count() <= Self::COLUMN_LEN && !self.0.chars().any(char::is_control)
+        // Most are letters and digits.
+        let is_plain = self.0.len() <= Self::COLUMN_LEN && self.0.bytes().all(|b| b.is_ascii_graphic());
+        is_plain || (self.0.chars().count() <= Self::COLUMN_LEN && !self.0.chars().any(char::is_control))
     }
 }
 

@@ -11,7 +11,7 @@ mod quote;
 mod set;
 mod signed;
 
-pub use self::parse::{CookieJar, find, header_text, parse};
+pub use self::parse::{CookieJar, find, find_in_bytes, header_text, parse};
 pub use self::quote::{is_legal_name, quote, unquote};
 pub use self::set::{CookieError, CookieSpec, Expires, ResponseCookies, SameSite, SetCookie};
 pub use self::signed::{CookieSigner, LegacySalt};

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use memchr::{memchr, memrchr};
+
 use super::quote::unquote;
 use crate::pytext;
 
@@ -94,7 +96,42 @@ pub fn parse(header: &str) -> CookieJar<'_> {
 /// ```
 #[must_use]
 pub fn find<'h>(header: &'h str, name: &str) -> Option<Cow<'h, str>> {
-    chunks(header).rfind(|(n, _)| *n == name).map(|(_, raw)| unquote(raw))
+    find_in_bytes(header.as_bytes(), name)
+}
+
+/// As [`find`], for the bytes of a header that is UTF-8: only the cookie that is found is looked at closely.
+///
+/// ```
+/// use cloakroom_core::cookies::find_in_bytes;
+///
+/// assert_eq!(find_in_bytes(b"a=1; sessionid=k; a=2", "sessionid").as_deref(), Some("k"));
+/// ```
+#[must_use]
+pub fn find_in_bytes<'h>(header: &'h [u8], name: &str) -> Option<Cow<'h, str>> {
+    let mut rest = header;
+    while !rest.is_empty() {
+        let (before, chunk) = match memrchr(b';', rest) {
+            Some(at) => (&rest[..at], &rest[at + 1..]),
+            None => (&[][..], rest),
+        };
+        if may_be(chunk, name)
+            && let Some((n, raw)) = std::str::from_utf8(chunk).ok().and_then(pair)
+            && n == name
+        {
+            return Some(unquote(raw));
+        }
+        rest = before;
+    }
+    None
+}
+
+/// Whether a chunk can be the cookie `name`: it cannot if its name is ASCII and another.
+fn may_be(chunk: &[u8], name: &str) -> bool {
+    let is_space = |b: &u8| matches!(b, 9..=13 | 28..=32);
+    let own = memchr(b'=', chunk).map_or(&[][..], |at| &chunk[..at]);
+    let start = own.iter().position(|b| !is_space(b)).unwrap_or(own.len());
+    let end = own.iter().rposition(|b| !is_space(b)).map_or(start, |last| last + 1);
+    &own[start..end] == name.as_bytes() || !own.is_ascii()
 }
 
 /// Makes the text of the `Cookie` headers of a request: joined by `; `, read as UTF-8, bad bytes become U+FFFD (K19).
@@ -120,12 +157,18 @@ pub fn header_text<'h>(values: impl IntoIterator<Item = &'h [u8]>) -> Cow<'h, st
     text
 }
 
-fn chunks(header: &str) -> impl DoubleEndedIterator<Item = (&str, &str)> {
-    header.split(';').filter_map(|chunk| {
-        let (name, value) = chunk.split_once('=').unwrap_or(("", chunk));
-        let (name, value) = (pytext::strip(name), pytext::strip(value));
-        (!name.is_empty() || !value.is_empty()).then_some((name, value))
-    })
+fn chunks(header: &str) -> impl Iterator<Item = (&str, &str)> {
+    header.split(';').filter_map(pair)
+}
+
+/// Name and value of what stands between two `;`.
+fn pair(chunk: &str) -> Option<(&str, &str)> {
+    let (name, value) = match memchr(b'=', chunk.as_bytes()) {
+        Some(at) => (&chunk[..at], &chunk[at + 1..]),
+        None => ("", chunk),
+    };
+    let (name, value) = (pytext::strip(name), pytext::strip(value));
+    (!name.is_empty() || !value.is_empty()).then_some((name, value))
 }
 
 const LOOK_THROUGH: usize = 16;
@@ -173,7 +216,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn finding_agrees_with_parsing(header in "[ab=;\"\\\\0-9 \u{a0}]{0,60}", name in "[ab]{0,2}") {
+        fn finding_agrees_with_parsing(header in "[ab=;\"\\\\0-9 \t\u{1c}\u{85}\u{a0}]{0,60}", name in "[ab]{0,2}") {
             let jar = parse(&header);
             let found = find(&header, &name);
             prop_assert_eq!(jar.get(&name), found.as_deref());

@@ -12,8 +12,10 @@
 mod hearing;
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use foldhash::quality::RandomState;
 
 pub use self::hearing::Hearing;
 use crate::clock::Timestamp;
@@ -87,7 +89,7 @@ impl Line {
             users: AtomicU64::new(0),
             everything: AtomicU64::new(0),
             cleared: AtomicI64::new(i64::MIN),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
         }
     }
 
@@ -116,7 +118,28 @@ impl Line {
 
     /// Notes that this was just changed, and nothing else.
     pub fn touch_one(&self, subject: Subject<'_>) {
-        self.place(subject).fetch_max(self.next_turn(), Ordering::AcqRel);
+        self.note(subject);
+    }
+
+    /// As [`touch`](Self::touch), and gives the stamp of a copy of what was written. `before` is a stamp that was taken
+    /// when nobody else could change the store any more, nor could until the change was made. Whoever changes the same
+    /// afterwards ends the copy, and whatever others did meanwhile ends it too. Where more than a session was changed, the
+    /// stamp is one that nothing holds by.
+    #[must_use]
+    pub fn touch_since(&self, before: Stamp, touched: &Touched) -> Stamp {
+        match touched {
+            Touched::Session(key) => Stamp { epoch: before.epoch, turn: self.note(Subject::Session(key)) },
+            _ => {
+                self.touch(touched);
+                before
+            }
+        }
+    }
+
+    fn note(&self, subject: Subject<'_>) -> u64 {
+        let turn = self.next_turn();
+        self.place(subject).fetch_max(turn, Ordering::AcqRel);
+        turn
     }
 
     /// Notes that others may have changed anything: no copy of before holds any more.
@@ -236,6 +259,27 @@ mod tests {
         assert!(line.is_kept(noon) && !line.is_kept(noon.plus_secs(-1)));
         line.touch(&Touched::SessionsBefore(noon.plus_secs(-60)));
         assert!(!line.is_kept(noon.plus_secs(-1)));
+    }
+
+    /// What was written oneself may be kept, until somebody writes again.
+    #[test]
+    fn a_copy_of_what_was_written_holds_until_the_next_change() {
+        let line = Line::new();
+        let (a, b) = (Touched::Session(key(1)), Touched::Session(key(2)));
+        let before = line.stamp();
+        let first = line.touch_since(before, &a);
+        let _ = line.touch_since(before, &b);
+        assert!(line.holds(first, line.stamp(), Subject::Session(&key(1))));
+        let second = line.touch_since(before, &a);
+        assert!(!line.holds(first, line.stamp(), Subject::Session(&key(1))));
+        assert!(line.holds(second, line.stamp(), Subject::Session(&key(1))));
+        let both = line.touch_since(before, &Touched::Sessions(key(1), key(2)));
+        assert!(!line.holds(both, line.stamp(), Subject::Session(&key(1))));
+        let third = line.touch_since(before, &a);
+        line.forget();
+        assert!(!line.holds(third, line.stamp(), Subject::Session(&key(1))), "others may have written since");
+        let late = line.touch_since(before, &a);
+        assert!(!line.holds(late, line.stamp(), Subject::Session(&key(1))), "others may have written meanwhile");
     }
 
     /// A copy read before a change and kept after it does not hold.

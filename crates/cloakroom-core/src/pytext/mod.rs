@@ -27,6 +27,13 @@ pub fn capfirst(text: &str) -> String {
 /// ```
 #[must_use]
 pub fn strip(s: &str) -> &str {
+    // Most text has nothing to strip, and two bytes tell so.
+    if let ([first, ..], [.., last]) = (s.as_bytes(), s.as_bytes())
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+    {
+        return s;
+    }
     s.trim_matches(is_space)
 }
 

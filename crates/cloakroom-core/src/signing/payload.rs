@@ -1,9 +1,8 @@
 //! Signed objects: JSON, perhaps compressed, in base64url under a [`TimestampSigner`] (K24, S31, S32).
 
-use std::io::Write;
+use std::cell::RefCell;
 
-use flate2::write::ZlibEncoder;
-use flate2::{Decompress, FlushDecompress, Status};
+use flate2::{Compress, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::{MaxAge, SigningError, TimestampSigner, b64_decode, b64_encode};
 use crate::clock::Timestamp;
@@ -96,8 +95,8 @@ impl TimestampSigner {
 #[must_use]
 pub fn encode_payload(bytes: &[u8], compression: Compression) -> String {
     if compression == Compression::IfSmaller
-        && let Some(packed) = compress(bytes)
-        && packed.len() + 1 < bytes.len()
+        && let Some(most) = bytes.len().checked_sub(2)
+        && let Some(packed) = compress(bytes, most)
     {
         return format!(".{}", b64_encode(&packed));
     }
@@ -116,15 +115,31 @@ pub fn decode_payload(payload: &str) -> Result<Vec<u8>, SigningError> {
     }
 }
 
-fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = ZlibEncoder::new(Vec::with_capacity(bytes.len() / 2 + 16), flate2::Compression::new(6));
-    encoder.write_all(bytes).ok()?;
-    encoder.finish().ok()
+thread_local! {
+    // What zlib keeps is a quarter of a megabyte, which costs more to get and to give back than a session does to pack.
+    static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new(flate2::Compression::new(6), true));
+    static INFLATE: RefCell<Decompress> = RefCell::new(Decompress::new(true));
+}
+
+/// Packs bytes; `None` if they do not fit into `most`.
+fn compress(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
+    let mut packed = Vec::with_capacity(most);
+    DEFLATE.with_borrow_mut(|zlib| {
+        zlib.reset();
+        let status = zlib.compress_vec(bytes, &mut packed, FlushCompress::Finish);
+        matches!(status, Ok(Status::StreamEnd)).then_some(packed)
+    })
 }
 
 /// Bytes behind the stream are ignored; a stream without its end is damaged (S34).
 fn decompress(bytes: &[u8]) -> Result<Vec<u8>, ZlibError> {
-    let mut zlib = Decompress::new(true);
+    INFLATE.with_borrow_mut(|zlib| {
+        zlib.reset(true);
+        inflate(zlib, bytes)
+    })
+}
+
+fn inflate(zlib: &mut Decompress, bytes: &[u8]) -> Result<Vec<u8>, ZlibError> {
     let mut out = Vec::with_capacity((bytes.len() * 4).min(MAX_DECOMPRESSED_BYTES));
     let mut rest = bytes;
     loop {
@@ -152,7 +167,7 @@ mod tests {
     use super::*;
 
     fn packed(bytes: &[u8]) -> String {
-        format!(".{}", b64_encode(&compress(bytes).unwrap()))
+        format!(".{}", b64_encode(&compress(bytes, bytes.len() + 64).unwrap()))
     }
 
     /// S32: two bytes must be saved, the `.` among them.
@@ -176,7 +191,7 @@ mod tests {
     /// S34: bytes behind the stream do not count, a missing end does.
     #[test]
     fn a_cut_stream_fails_and_a_longer_one_does_not() {
-        let mut bytes = compress(b"hello hello hello hello").unwrap();
+        let mut bytes = compress(b"hello hello hello hello", 64).unwrap();
         let cut = &bytes[..bytes.len() - 1];
         assert_eq!(decompress(cut), Err(ZlibError::Damaged));
         assert_eq!(decompress(b""), Err(ZlibError::Damaged));
