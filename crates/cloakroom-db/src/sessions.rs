@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::{SessionKey, UserId};
 use cloakroom_core::models::User;
-use cloakroom_core::near::Touched;
+use cloakroom_core::near::{Stamp, Touched};
 
 use crate::database::{Backend, Database};
 use crate::error::DbError;
@@ -167,15 +167,34 @@ pub async fn update_if(
     row: SessionRow,
     durability: Durability,
 ) -> Result<Swapped, DbError> {
-    match db.backend() {
+    Ok(update_if_stamped(db, key, expected, row, durability).await?.0)
+}
+
+/// As [`update_if`]; gives, too, the stamp by which a copy of what was written holds, where the database tells it.
+///
+/// # Errors
+///
+/// Any [`DbError`] of the machinery.
+pub async fn update_if_stamped(
+    db: &Database,
+    key: &SessionKey,
+    expected: &str,
+    row: SessionRow,
+    durability: Durability,
+) -> Result<(Swapped, Option<Stamp>), DbError> {
+    let swapped = match db.backend() {
         Backend::Sqlite(s) => {
             let (key, expected) = (key.clone(), expected.to_owned());
             let touched = Touched::Session(key.clone());
-            s.write_touching(durability, touched, move |c| sqlite::sessions::update_if(c, &key, &expected, &row)).await
+            let job = move |c: &_| sqlite::sessions::update_if(c, &key, &expected, &row);
+            let (swapped, written) = s.write_stamped(durability, touched, job).await?;
+            let written = (swapped == Swapped::Yes).then_some(written);
+            return Ok((swapped, written));
         }
-        Backend::Postgres(p) => postgres::sessions::update_if(p, key, expected, &row).await,
-        Backend::MySql(m) => mysql::sessions::update_if(m, key, expected, &row).await,
-    }
+        Backend::Postgres(p) => postgres::sessions::update_if(p, key, expected, &row).await?,
+        Backend::MySql(m) => mysql::sessions::update_if(m, key, expected, &row).await?,
+    };
+    Ok((swapped, None))
 }
 
 /// Stores `row` under the free key `new` and deletes the row under `old`, both or neither. An absent `old` is no error.

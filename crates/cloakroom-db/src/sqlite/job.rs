@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use cloakroom_core::near::Touched;
+use cloakroom_core::near::{Stamp, Touched};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -13,7 +13,7 @@ use crate::error::DbError;
 use crate::options::Durability;
 
 /// Where the answer to a job comes.
-pub(super) type Answer<T> = oneshot::Receiver<Result<T, DbError>>;
+pub(super) type Answer<T> = oneshot::Receiver<Result<(T, Stamp), DbError>>;
 
 /// A write that waits for its turn.
 pub(super) struct Job {
@@ -44,9 +44,9 @@ impl Job {
         self.work.run(connection)
     }
 
-    /// Answers the caller: the transaction is committed.
-    pub(super) fn succeed(self) {
-        self.work.settle(Ok(()));
+    /// Answers the caller: the transaction is committed. A copy of what it wrote holds by this stamp.
+    pub(super) fn succeed(self, written: Stamp) {
+        self.work.settle(Ok(written));
     }
 
     /// Answers the caller: nothing was changed.
@@ -69,7 +69,7 @@ trait Work: Send {
     fn run(&mut self, connection: &Connection) -> Verdict;
 
     /// Answers the caller: what the job gave if `end` is `Ok`, else why the job's changes did not stay.
-    fn settle(self: Box<Self>, end: Result<(), DbError>);
+    fn settle(self: Box<Self>, end: Result<Stamp, DbError>);
 }
 
 /// Whether a job's changes are to stay.
@@ -82,7 +82,7 @@ pub(super) enum Verdict {
 struct Typed<T, F> {
     work: F,
     outcome: Option<Result<T, DbError>>,
-    reply: oneshot::Sender<Result<T, DbError>>,
+    reply: oneshot::Sender<Result<(T, Stamp), DbError>>,
 }
 
 impl<T, F> Work for Typed<T, F>
@@ -102,11 +102,11 @@ where
         verdict
     }
 
-    fn settle(self: Box<Self>, end: Result<(), DbError>) {
+    fn settle(self: Box<Self>, end: Result<Stamp, DbError>) {
         let answer = match (self.outcome, end) {
             (Some(Err(own)), _) | (_, Err(own)) => Err(own),
-            (Some(Ok(value)), Ok(())) => Ok(value),
-            (None, Ok(())) => Err(DbError::Closed),
+            (Some(Ok(value)), Ok(written)) => Ok((value, written)),
+            (None, Ok(_)) => Err(DbError::Closed),
         };
         // Nobody may be waiting any more; the job is done all the same.
         let _ = self.reply.send(answer);

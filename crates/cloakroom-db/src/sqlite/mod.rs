@@ -185,6 +185,16 @@ impl Sqlite {
         touched: Touched,
         job: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, DbError> {
+        Ok(self.write_stamped(durability, touched, job).await?.0)
+    }
+
+    /// As [`write_touching`](Self::write_touching), and gives the stamp by which a copy of what was written holds.
+    pub(crate) async fn write_stamped<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        touched: Touched,
+        job: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<(T, Stamp), DbError> {
         self.round_trips.fetch_add(1, Ordering::Relaxed);
         self.writer.run(durability, touched, job).await
     }

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TryS
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use cloakroom_core::near::Touched;
+use cloakroom_core::near::{Stamp, Touched};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -53,13 +53,14 @@ impl Writer {
         Ok(Self { queue, thread: Mutex::new(Some(thread)), busy_timeout })
     }
 
-    /// Queues `work` and waits for its commit. If the caller stops waiting, the job is done whole all the same.
+    /// Queues `work` and waits for its commit. If the caller stops waiting, the job is done whole all the same. Gives, too,
+    /// the stamp by which a copy of the session holds that was written, if that is all that is `touched`.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         durability: Durability,
         touched: Touched,
         work: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, DbError> {
+    ) -> Result<(T, Stamp), DbError> {
         let (job, answer) = Job::new(durability, touched, self.busy_timeout, work);
         let queued = job.queued;
         match self.queue.try_send(Message::Job(job)) {
@@ -159,6 +160,8 @@ impl Desk {
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             };
+            // Whoever wants to write as well, and waits for this very core, comes in time for the same transaction.
+            std::thread::yield_now();
             let mut batch = VecDeque::new();
             let mut look = false;
             let mut next = Ok(first);
@@ -195,6 +198,8 @@ impl Desk {
         if !self.begin(batch) {
             return;
         }
+        // From here to the commit nobody else writes.
+        let before = self.history.line().stamp();
         let began = Instant::now();
         let shared = batch.len() > 1;
         let mut done = Vec::with_capacity(batch.len());
@@ -212,11 +217,10 @@ impl Desk {
         }
         match end {
             Ok(()) => {
-                for job in &done {
-                    self.history.line().touch(&job.touched);
-                }
+                let line = self.history.line();
+                let written: Vec<_> = done.iter().map(|job| line.touch_since(before, &job.touched)).collect();
                 self.look();
-                done.into_iter().for_each(|job| job.succeed());
+                done.into_iter().zip(written).for_each(|(job, written)| job.succeed(written));
             }
             Err(error) => {
                 self.roll_back();
