@@ -58,6 +58,14 @@ impl Identity {
 }
 
 impl Auth {
+    /// The user whom `session` names, where that was found out before and nothing has changed since: no question is asked.
+    /// `None` says nothing; [`get_user`](Self::get_user) does.
+    #[must_use]
+    pub fn get_user_now(&self, session: &Session) -> Option<Identity> {
+        // What is remembered of a session says nothing of the time that goes by.
+        self.remembered(session).filter(|_| self.verify_age(session).is_ok())
+    }
+
     /// Finds the user whom `session` names: its user id, its back end, that back end's user, and last whether the
     /// session still fits the user's password (A70, A71).
     ///
@@ -68,10 +76,7 @@ impl Auth {
     ///
     /// When a store gives no answer; [`AuthError::BadUserId`] where the session names a user by what can be no key.
     pub async fn get_user(&self, session: &Session) -> Result<Identity, AuthError> {
-        // What is remembered of a session says nothing of the time that goes by.
-        if let Some(identity) = self.remembered(session)
-            && self.verify_age(session).is_ok()
-        {
+        if let Some(identity) = self.get_user_now(session) {
             return Ok(identity);
         }
         let Some(id) = session.get_value(USER_ID_KEY) else {

@@ -6,7 +6,6 @@
 //! configured, and fits the user's password. It counts as long as the copies of both, session and user, hold.
 
 use std::fmt;
-use std::hash::RandomState;
 use std::sync::Arc;
 
 use cloakroom_core::keys::UserId;
@@ -15,6 +14,7 @@ use cloakroom_core::near::{Stamp, Subject};
 use cloakroom_db::permissions::Effective;
 use cloakroom_db::{Database, users};
 use cloakroom_sessions::{Keeping, Session};
+use foldhash::quality::RandomState;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 
@@ -51,7 +51,7 @@ impl NearUsers {
         let items = usize::try_from(bytes / 1024).unwrap_or(usize::MAX).clamp(1, 1 << 24);
         let options = OptionsBuilder::new().estimated_items_capacity(items).weight_capacity(bytes).build();
         let options = options.expect("both capacities are given");
-        Self(Cache::with_options(options, Bytes, RandomState::new(), DefaultLifecycle::default()))
+        Self(Cache::with_options(options, Bytes, RandomState::default(), DefaultLifecycle::default()))
     }
 
     /// The copy of a user, if the database has no other.

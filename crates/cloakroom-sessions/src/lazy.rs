@@ -51,6 +51,13 @@ impl LazySession {
         Ok(Session::new(Arc::clone(&self.0)))
     }
 
+    /// As [`load`](Self::load) where the session is in memory and known to be what the store has: no future, no wait. `None`
+    /// where the store must be asked, or another task is asking.
+    #[must_use]
+    pub fn load_now(&self) -> Option<Session> {
+        self.0.load_now().then(|| Session::new(Arc::clone(&self.0)))
+    }
+
     /// The session, if it is loaded; no access.
     #[must_use]
     pub fn loaded(&self) -> Option<Session> {

@@ -9,7 +9,6 @@
 
 use std::any::Any;
 use std::fmt;
-use std::hash::RandomState;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -19,6 +18,7 @@ use cloakroom_core::models::User;
 use cloakroom_core::near::{Line, Stamp, Subject};
 use cloakroom_core::reason::Anonymous;
 use cloakroom_core::value::{Dict, Text, Value};
+use foldhash::quality::RandomState;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 
@@ -101,7 +101,7 @@ impl NearSessions {
         let items = usize::try_from(bytes / 1024).unwrap_or(usize::MAX).clamp(1, 1 << 24);
         let options = OptionsBuilder::new().estimated_items_capacity(items).weight_capacity(bytes).build();
         let options = options.expect("both capacities are given");
-        Self(Cache::with_options(options, Bytes, RandomState::new(), DefaultLifecycle::default()))
+        Self(Cache::with_options(options, Bytes, RandomState::default(), DefaultLifecycle::default()))
     }
 
     pub(crate) fn get(&self, key: &SessionKey) -> Option<Arc<NearSession>> {

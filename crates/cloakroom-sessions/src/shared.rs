@@ -73,6 +73,21 @@ impl Shared {
         self.load_held().await
     }
 
+    /// As [`load`](Self::load) where nothing need be asked nor waited for; whether it is loaded.
+    pub(crate) fn load_now(&self) -> bool {
+        if self.is_loaded() {
+            return true;
+        }
+        let Ok(_gate) = self.gate.try_lock() else { return false };
+        if !self.older.is_empty() || self.is_loaded() {
+            return self.is_loaded();
+        }
+        let Some(key) = self.key() else { return false };
+        let Some(record) = self.site.engine.load_now(&key, self.site.clock.now()) else { return false };
+        self.take_in(Loaded::Live(record));
+        true
+    }
+
     pub(crate) async fn save(&self) -> Result<(), SessionError> {
         let _gate = self.gate.lock().await;
         self.save_held().await

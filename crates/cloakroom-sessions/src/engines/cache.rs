@@ -51,6 +51,11 @@ impl CacheEngine {
         self.entries.near_use()
     }
 
+    /// The copy of a live session, if it holds.
+    pub(crate) fn load_now(&self, key: &SessionKey, now: Timestamp) -> Option<Record> {
+        self.entries.copy(key, now)
+    }
+
     pub(crate) fn bound(&self) -> Option<Duration> {
         self.entries.bound()
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::SessionKey;
-use cloakroom_core::near::Subject;
+use cloakroom_core::near::{Stamp, Subject};
 use cloakroom_core::reason::Anonymous;
-use cloakroom_core::value::Dict;
+use cloakroom_core::value::{Dict, Text, Value};
 use cloakroom_db::sessions::{self, SessionRow, Swapped};
 use cloakroom_db::{Database, Durability, Updated};
 
@@ -53,6 +53,27 @@ impl DbEngine {
     #[must_use]
     pub fn near_use(&self) -> (u64, usize) {
         (self.near.bytes(), self.near.len())
+    }
+
+    /// The copy of a live session, if it is known to be what the database has.
+    pub(crate) fn load_now(&self, key: &SessionKey, now: Timestamp) -> Option<Record> {
+        let at = self.db.stamp()?;
+        if !key.may_be_stored() {
+            return None;
+        }
+        self.near.get(key)?.record(self.db.line(), Subject::Session(key), at, now)
+    }
+
+    /// Keeps a copy of what was just written, if it reads as it was written: the next request need not ask for it.
+    fn keep_written(&self, key: &SessionKey, record: &Record, end: Timestamp, written: Option<Stamp>) {
+        let Some(read_at) = written.filter(|_| self.codec.is_lasting() && reads_as_written(&record.data)) else {
+            return;
+        };
+        let near = NearSession::new(record, Some(Holds { read_at, end: End::At(end) }));
+        if let Some(user) = self.near.get(key).as_ref().and_then(|before| before.user()) {
+            near.saw(user);
+        }
+        self.near.put(key, &Arc::new(near));
     }
 
     pub(crate) const fn database(&self) -> &Database {
@@ -131,14 +152,12 @@ impl Engine for DbEngine {
         if !key.may_be_stored() {
             return Ok(Loaded::Absent(Anonymous::KeyMalformed));
         }
+        if let Some(record) = self.load_now(key, now) {
+            return Ok(Loaded::Live(record));
+        }
         // Before the question: what is changed while it is asked must not be kept as it was.
         let (read_at, ticket) = (self.db.line().stamp(), self.db.stamp());
         let near = self.near.get(key);
-        if let (Some(near), Some(at)) = (&near, ticket)
-            && let Some(record) = near.record(self.db.line(), Subject::Session(key), at, now)
-        {
-            return Ok(Loaded::Live(record));
-        }
         let (row, joined) = match near.as_ref().and_then(|near| near.user()) {
             Some(guess) => {
                 let keeping = if ticket.is_some() { Keeping::Line } else { Keeping::Request };
@@ -180,24 +199,27 @@ impl Engine for DbEngine {
         }
         let mut data = (change.make)(None);
         let mut row = self.row(&data, now)?;
+        let mut end = row.expire_date;
         let mut text: Arc<str> = row.session_data.as_str().into();
-        let mut swapped = match &change.base {
+        let (mut swapped, mut written) = match &change.base {
             Base::Nothing => match sessions::update(&self.db, key, row, Durability::Normal).await? {
-                Updated::Yes => Swapped::Yes,
-                _ => Swapped::Gone,
+                Updated::Yes => (Swapped::Yes, None),
+                _ => (Swapped::Gone, None),
             },
             Base::Version(Version::Text(base)) => {
-                sessions::update_if(&self.db, key, base, row, Durability::Normal).await?
+                sessions::update_if_stamped(&self.db, key, base, row, Durability::Normal).await?
             }
             Base::Version(Version::Cached(_)) | Base::Unknown => match sessions::find(&self.db, key, now).await? {
-                Some(found) => Swapped::Changed(found),
-                None => self.current(key, row).await?,
+                Some(found) => (Swapped::Changed(found), None),
+                None => (self.current(key, row).await?, None),
             },
         };
         for _ in 0..MAX_ATTEMPTS {
             let stored = match swapped {
                 Swapped::Yes => {
-                    return Ok(Saved::Yes(Record::new(data, Some(Version::Text(text)), None)));
+                    let record = Record::new(data, Some(Version::Text(text)), None);
+                    self.keep_written(key, &record, end, written);
+                    return Ok(Saved::Yes(record));
                 }
                 Swapped::Changed(stored) => stored.session_data,
                 _ => return Ok(Saved::Gone),
@@ -208,8 +230,8 @@ impl Engine for DbEngine {
                 (_, Some(_)) => (change.make)(None),
             };
             row = self.row(&data, now)?;
-            text = row.session_data.as_str().into();
-            swapped = sessions::update_if(&self.db, key, &stored, row, Durability::Normal).await?;
+            (end, text) = (row.expire_date, row.session_data.as_str().into());
+            (swapped, written) = sessions::update_if_stamped(&self.db, key, &stored, row, Durability::Normal).await?;
         }
         Err(EngineError::Contended { attempts: MAX_ATTEMPTS })
     }
@@ -241,6 +263,21 @@ impl Engine for DbEngine {
     async fn clear_expired(&self, now: Timestamp) -> Result<u64, EngineError> {
         Ok(sessions::clear_expired(&self.db, now, &mut |_| {}).await?)
     }
+}
+
+/// Whether both serializers give back what they were given. Of a tuple, say, JSON makes a list.
+fn reads_as_written(data: &Dict) -> bool {
+    fn plain(value: &Value) -> bool {
+        match value {
+            Value::None | Value::Bool(_) | Value::Int(_) => true,
+            Value::Float(number) => number.is_finite(),
+            Value::Str(text) => matches!(text, Text::Utf8(_)),
+            Value::List(items) => items.iter().all(plain),
+            Value::Dict(data) => reads_as_written(data),
+            _ => false,
+        }
+    }
+    data.iter().all(|(key, value)| matches!(key, Text::Utf8(_)) && plain(value))
 }
 
 fn created(created: sessions::Created, version: Version) -> Created {

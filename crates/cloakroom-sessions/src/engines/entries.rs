@@ -69,13 +69,17 @@ impl Entries {
         Ok(self.cache.get_stamped(&self.key(key), now).await?)
     }
 
+    /// The copy, if it holds.
+    pub(crate) fn copy(&self, key: &SessionKey, now: Timestamp) -> Option<Record> {
+        let near = self.near.as_ref()?;
+        let at = near.watch.stamp()?;
+        near.copies.get(key)?.record(near.watch.line(), Subject::Entry(key.expose()), at, now)
+    }
+
     /// A copy, or what the cache has.
     pub(crate) async fn find(&self, key: &SessionKey, now: Timestamp) -> Result<Found, EngineError> {
         let Some(near) = &self.near else { return Ok(Found::Stored(self.stored(key, now).await?, None)) };
-        if let Some(at) = near.watch.stamp()
-            && let Some(copy) = near.copies.get(key)
-            && let Some(record) = copy.record(near.watch.line(), Subject::Entry(key.expose()), at, now)
-        {
+        if let Some(record) = self.copy(key, now) {
             return Ok(Found::Near(record));
         }
         let Watched { found, kept } = self.cache.get_watched(&near.watch, &self.key(key), now).await?;

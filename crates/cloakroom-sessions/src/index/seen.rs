@@ -1,11 +1,12 @@
 //! [`Seen`]: what was noted lately, so that most requests note nothing.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 use std::sync::{Mutex, PoisonError};
 
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::SessionKey;
+use foldhash::quality::RandomState;
 
 const SHARDS: usize = 16;
 
@@ -24,8 +25,8 @@ pub(super) struct Seen {
 /// Keys stand here as hashes alone. Two that share one would share their notes for a while, which nobody can arrange.
 #[derive(Debug, Default)]
 struct Shard {
-    young: HashMap<u64, Noted>,
-    old: HashMap<u64, Noted>,
+    young: HashMap<u64, Noted, RandomState>,
+    old: HashMap<u64, Noted, RandomState>,
 }
 
 /// What the last note said.
@@ -41,7 +42,7 @@ impl Seen {
     }
 
     fn with_half(half: usize) -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new(), half }
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::default(), half }
     }
 
     /// Whether the session is due to be noted, by `interval` in microseconds since it was, or because its end moved by as
