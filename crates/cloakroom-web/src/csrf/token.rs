@@ -90,7 +90,6 @@ pub(crate) fn finish_cookie(ctx: &Ctx) -> Result<(), CookieError> {
     if csrf.policy.store() == SecretStore::Session {
         return Ok(());
     }
-    let now = ctx.now();
     let mut state = ctx.state();
     let State { token, cookies, vary_cookie, .. } = &mut *state;
     if token.is_none() {
@@ -99,6 +98,7 @@ pub(crate) fn finish_cookie(ctx: &Ctx) -> Result<(), CookieError> {
         }
         *token = Some(from_cookie(ctx));
     }
+    let now = ctx.now();
     if let Some(secret) = token.as_ref().and_then(TokenState::to_send) {
         let mut cookie = csrf.cookie.set(secret.expose());
         if let Some(age) = csrf.age_secs {

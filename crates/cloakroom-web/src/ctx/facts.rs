@@ -4,16 +4,17 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, OriginalUri};
-use cloakroom_core::cookies::header_text as cookie_text;
+use cloakroom_core::cookies;
 use cloakroom_core::hosts::{DisallowedHost, Forwarded, HostFacts, Scheme};
 use cloakroom_core::urls::decode_path;
-use http::header::{COOKIE, HOST, ORIGIN, REFERER, USER_AGENT};
+use http::header::{AsHeaderName, COOKIE, HOST, ORIGIN, REFERER, USER_AGENT};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 
 use crate::config::SecurityConfig;
 use crate::interrupted::FormPost;
+use crate::site::GoodHosts;
 
 /// What the server knows of a connection. A server puts it into each request's extensions; without it, the scheme is
 /// http, the port is the settings', and the peer is axum's `ConnectInfo<SocketAddr>` if that is there.
@@ -56,6 +57,22 @@ enum HostText {
 }
 
 impl HostText {
+    /// The host, if it is allowed (C44).
+    fn read(parts: &Parts, config: &SecurityConfig, scheme: Scheme, good: &GoodHosts) -> Result<Self, DisallowedHost> {
+        let header = match one(&parts.headers, HOST) {
+            Lines::One(header) if config.hosts.forwarded_host == Forwarded::Ignore => Some(header),
+            _ => None,
+        };
+        if let Some(header) = header.filter(|header| good.has(header)) {
+            return Ok(Self::Header(header.clone()));
+        }
+        with_host_facts(parts, config, scheme, |facts| {
+            let text = config.hosts.host_text(facts, scheme)?;
+            header.inspect(|header| good.add(header));
+            Ok(Self::of(&text, &parts.headers, &parts.uri))
+        })
+    }
+
     fn of(text: &str, headers: &HeaderMap, uri: &Uri) -> Self {
         if let Some(value) = headers.get(HOST).filter(|value| value.as_bytes() == text.as_bytes()) {
             return Self::Header(value.clone());
@@ -77,7 +94,7 @@ impl HostText {
 }
 
 impl Facts {
-    pub(crate) fn read(parts: &Parts, config: &SecurityConfig) -> Self {
+    pub(crate) fn read(parts: &Parts, config: &SecurityConfig, good: &GoodHosts) -> Self {
         let Parts { method, headers, extensions, .. } = parts;
         let connection = extensions.get::<Connection>().copied();
         let socket = connection.map_or(Scheme::Http, |c| c.scheme);
@@ -92,10 +109,7 @@ impl Facts {
             method: method.clone(),
             uri: extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone()),
             scheme,
-            host: with_host_facts(parts, config, scheme, |facts| {
-                let text = config.hosts.host_text(facts, scheme);
-                text.map(|text| HostText::of(&text, headers, &parts.uri))
-            }),
+            host: HostText::read(parts, config, scheme, good),
             peer,
             client,
             form_post: (*method == Method::POST).then(|| form_post(headers)),
@@ -117,6 +131,15 @@ impl Facts {
         }
     }
 
+    /// One of the cookies, without a look at the others.
+    pub(crate) fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {
+        match &self.cookies {
+            Cookies::None => None,
+            Cookies::One(value) => cookies::find_in_bytes(value.as_bytes(), name),
+            Cookies::Text(text) => cookies::find(text, name),
+        }
+    }
+
     pub(crate) fn path(&self) -> Cow<'_, str> {
         decode_path(self.uri.path())
     }
@@ -130,11 +153,10 @@ impl Facts {
 
 impl Cookies {
     fn read(headers: &HeaderMap) -> Self {
-        let mut values = headers.get_all(COOKIE).iter();
-        match (values.next(), values.next()) {
-            (None, _) => Self::None,
-            (Some(one), None) if std::str::from_utf8(one.as_bytes()).is_ok() => Self::One(one.clone()),
-            _ => Self::Text(cookie_text(headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)).into()),
+        match one(headers, COOKIE) {
+            Lines::None => Self::None,
+            Lines::One(one) if std::str::from_utf8(one.as_bytes()).is_ok() => Self::One(one.clone()),
+            _ => Self::Text(cookies::header_text(headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)).into()),
         }
     }
 }
@@ -159,7 +181,7 @@ pub(crate) fn with_host_facts<R>(
         let authority = parts.uri.authority().filter(|_| parts.version >= Version::HTTP_2)?;
         Some(Cow::Borrowed(authority.as_str()))
     };
-    let host = header_text(headers, HOST.as_str()).or_else(authority);
+    let host = header_text(headers, HOST).or_else(authority);
     let trusted = |rule: Forwarded, name| (rule == Forwarded::Trust).then(|| header_text(headers, name)).flatten();
     let forwarded_host = trusted(config.hosts.forwarded_host, "x-forwarded-host");
     let forwarded_port = trusted(config.hosts.forwarded_port, "x-forwarded-port");
@@ -177,7 +199,7 @@ pub(crate) fn with_host_facts<R>(
 }
 
 /// A header as WSGI gives it: several lines joined by commas, each byte a character.
-pub(crate) fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<Cow<'h, str>> {
+pub(crate) fn header_text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<Cow<'_, str>> {
     let mut values = headers.get_all(name).iter();
     let first = latin1(values.next()?.as_bytes());
     Some(values.fold(first, |mut text, value| {
@@ -185,6 +207,22 @@ pub(crate) fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<Cow<
         text.to_mut().push_str(&latin1(value.as_bytes()));
         text
     }))
+}
+
+/// How often a header stands there.
+enum Lines<'h> {
+    None,
+    One(&'h HeaderValue),
+    Several,
+}
+
+fn one(headers: &HeaderMap, name: HeaderName) -> Lines<'_> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Lines::None,
+        (Some(value), None) => Lines::One(value),
+        _ => Lines::Several,
+    }
 }
 
 fn latin1(bytes: &[u8]) -> Cow<'_, str> {
@@ -195,11 +233,11 @@ fn latin1(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 fn form_post(headers: &HeaderMap) -> FormPost {
-    let text = |name| header_text(headers, name).map(|text| text.as_ref().into());
+    let text = |name: HeaderName| header_text(headers, name).map(|text| text.as_ref().into());
     let mode = headers.get("sec-fetch-mode");
     FormPost {
-        origin: text(ORIGIN.as_str()),
-        referer: text(REFERER.as_str()),
+        origin: text(ORIGIN),
+        referer: text(REFERER),
         navigates: mode.is_none_or(|mode| mode == "navigate") && !headers.contains_key("x-requested-with"),
     }
 }
@@ -240,9 +278,14 @@ mod tests {
     /// K19: several Cookie lines are one list, and bad bytes are replaced.
     #[test]
     fn cookie_lines_are_one_list() {
-        let facts = Facts::read(&parts(&[("cookie", b"a=1"), ("cookie", b"b=\xff")]), &SecurityConfig::default());
+        let facts = Facts::read(
+            &parts(&[("cookie", b"a=1"), ("cookie", b"b=\xff")]),
+            &SecurityConfig::default(),
+            &GoodHosts::default(),
+        );
         assert_eq!(facts.cookie_header(), "a=1; b=\u{fffd}");
-        let facts = Facts::read(&parts(&[("cookie", "a=é".as_bytes())]), &SecurityConfig::default());
+        let facts =
+            Facts::read(&parts(&[("cookie", "a=é".as_bytes())]), &SecurityConfig::default(), &GoodHosts::default());
         assert_eq!(facts.cookie_header(), "a=é");
     }
 
@@ -250,10 +293,27 @@ mod tests {
     #[test]
     fn two_hosts_are_none() {
         let mut config = SecurityConfig::default();
+        let good = GoodHosts::default();
         config.hosts.allowed = cloakroom_core::hosts::AllowedHosts::new(["*"]);
-        assert!(Facts::read(&parts(&[("host", b"a.example")]), &config).host().is_ok());
-        assert!(Facts::read(&parts(&[("host", b"a.example"), ("host", b"a.example")]), &config).host().is_err());
-        assert!(Facts::read(&parts(&[("host", b"\xe9.example")]), &config).host().is_err());
+        assert!(Facts::read(&parts(&[("host", b"a.example")]), &config, &good).host().is_ok());
+        assert!(Facts::read(&parts(&[("host", b"a.example"), ("host", b"a.example")]), &config, &good).host().is_err());
+        assert!(Facts::read(&parts(&[("host", b"\xe9.example")]), &config, &good).host().is_err());
+    }
+
+    /// C44: that a host was allowed says nothing of another.
+    #[test]
+    fn each_host_is_looked_at() {
+        let mut config = SecurityConfig::default();
+        config.hosts.allowed = cloakroom_core::hosts::AllowedHosts::new(["a.example"]);
+        let good = GoodHosts::default();
+        for (host, allowed) in [("b.example", false), ("a.example", true), ("a.example", true), ("b.example", false)] {
+            let facts = Facts::read(&parts(&[("host", host.as_bytes())]), &config, &good);
+            assert_eq!(facts.host().ok(), allowed.then_some(host));
+        }
+        assert!(Facts::read(&parts(&[("host", b"a.example"), ("host", b"a.example")]), &config, &good).host().is_err());
+        config.hosts.forwarded_host = Forwarded::Trust;
+        let forwarded = parts(&[("host", b"a.example"), ("x-forwarded-host", b"b.example")]);
+        assert!(Facts::read(&forwarded, &config, &good).host().is_err());
     }
 
     #[test]

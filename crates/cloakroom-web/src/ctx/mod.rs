@@ -88,7 +88,7 @@ pub(crate) enum CsrfCheck {
 
 impl Ctx {
     pub(crate) fn new(site: Arc<Site>, parts: &Parts) -> Self {
-        let facts = Facts::read(parts, &site.config.security);
+        let facts = Facts::read(parts, &site.config.security, &site.good_hosts);
         Self(Arc::new(Inner {
             site,
             facts,

@@ -116,7 +116,7 @@ impl Ctx {
     /// One of the request's cookies; of several with this name the last.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {
-        cookies::find(self.facts().cookie_header(), name)
+        self.facts().cookie(name)
     }
 
     /// Sets a cookie with the answer. One line per name: setting it again changes it (K16).

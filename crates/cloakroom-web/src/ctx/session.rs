@@ -22,6 +22,11 @@ impl Ctx {
         self.lazy_session().load().await
     }
 
+    /// Whether anybody asked for the session.
+    pub(crate) fn has_opened_session(&self) -> bool {
+        self.0.session.get().is_some()
+    }
+
     /// Why nobody is signed in, as far as anybody asked: for logs and developers, never for the client (D12, L05).
     #[must_use]
     pub fn reason(&self) -> Option<Anonymous> {

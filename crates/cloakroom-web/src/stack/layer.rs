@@ -22,7 +22,7 @@ use super::inward::{self, Entry, Route};
 use super::outward::AnswerHeaders;
 use crate::config::WebConfig;
 use crate::ctx::Ctx;
-use crate::site::Site;
+use crate::site::{GoodHosts, Site};
 
 /// The whole stack: security headers, hosts, sessions, CSRF, users, messages.
 ///
@@ -70,7 +70,7 @@ impl CloakroomLayer {
     ) -> Self {
         let headers = AnswerHeaders::new(&config.security.headers);
         let messages = MessageSigner::new(auth.secret_keys());
-        let site = Arc::new(Site { config, sessions, auth, messages, clock, random });
+        let site = Arc::new(Site { config, sessions, auth, messages, clock, random, good_hosts: GoodHosts::default() });
         Self {
             shared: Arc::new(Shared {
                 site,

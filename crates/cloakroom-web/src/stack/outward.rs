@@ -6,7 +6,7 @@ use cloakroom_core::csrf::SecretStore;
 use cloakroom_core::headers::{SecurityFacts, SecurityHeaders, XFrame, patch_vary};
 use cloakroom_core::hosts::Scheme;
 use cloakroom_sessions::{Finish, LazySession, SessionError, Usage, Vary};
-use http::header::{SET_COOKIE, VARY, X_FRAME_OPTIONS};
+use http::header::{Entry, SET_COOKIE, VARY, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::inward::{Route, Step};
@@ -34,10 +34,15 @@ impl AnswerHeaders {
     fn add(&self, scheme: Scheme, headers: &mut HeaderMap) {
         let mine = if scheme.is_secure() { &self.https } else { &self.http };
         for (name, value) in mine {
-            if !headers.contains_key(name) {
-                headers.insert(name, value.clone());
+            if let Entry::Vacant(place) = headers.entry(name) {
+                place.insert(value.clone());
             }
         }
+    }
+
+    /// How many they are at most.
+    fn len(&self) -> usize {
+        self.http.len().max(self.https.len()) + usize::from(self.frames.is_some())
     }
 }
 
@@ -59,11 +64,14 @@ pub(super) fn leave(ctx: &Ctx, headers: &AnswerHeaders, route: Route, by: Step, 
         if route == Route::NotFound && response.status() == StatusCode::NOT_FOUND {
             tracing::warn!(target: "django.request", path = ?ctx.path(), "Not Found");
         }
-        if !response.headers().contains_key(X_FRAME_OPTIONS)
-            && response.extensions().get::<XFrameOptionsExempt>().is_none()
+        // A map that grows when it is full already is built anew twice. `Content-Length` is still to come.
+        let vary = usize::from(ctx.has_opened_session());
+        response.headers_mut().reserve(headers.len() + 1 + vary);
+        if response.extensions().get::<XFrameOptionsExempt>().is_none()
             && let Some(value) = &headers.frames
+            && let Entry::Vacant(place) = response.headers_mut().entry(X_FRAME_OPTIONS)
         {
-            response.headers_mut().insert(X_FRAME_OPTIONS, value.clone());
+            place.insert(value.clone());
         }
         if messages::is_due(ctx) || keeps_form(ctx, &response) {
             return Leave::Later(response);
