@@ -47,6 +47,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// # }
 /// ```
 pub async fn serve(listener: TcpListener, app: Router, end: impl Future<Output = ()>) {
+    // Otherwise each request puts all layers on its handler anew.
+    let app = app.with_state(());
     let graceful = GracefulShutdown::new();
     let mut end = std::pin::pin!(end);
     loop {
