@@ -39,7 +39,7 @@ impl Bench {
         tools::need("taskset", &["util-linux"])?;
         tools::need("sqlite3", &["sqlite3"])?;
         terminal::heading("building");
-        cargo(&["build", "--release", "--package", "cloakroom-bench"])?;
+        cargo(&["build", "--release", "--package", "cloakroom-bench", "--package", "cloakroom-server", "--bins"])?;
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| tools::root().join("target"), Into::into);
         let mut command = Command::new(target.join("release/cloakroom-bench"));
         if self.peers {

@@ -31,9 +31,23 @@ pub(crate) enum Request {
     Numbered {
         /// How many.
         count: u64,
+        /// Who comes when.
+        order: Order,
     },
     /// The log-in of alice.
-    Login,
+    Login {
+        /// How many log in at once.
+        at_once: usize,
+    },
+}
+
+/// In which order many come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Anybody at any time.
+    Mixed,
+    /// One after the other, so that everybody comes.
+    Turn,
 }
 
 /// What a load met.
@@ -60,16 +74,17 @@ impl Request {
                  request = function()\n{mixed}return requests[turn % #requests + 1]\nend\n",
                 file.display()
             ),
-            Self::Numbered { count } => format!(
+            Self::Numbered { count, order } => format!(
                 "local turn, before, behind = 1, \"\", \"\"\n\
                  function init()\n\
                  local whole = wrk.format(\"GET\", \"/profile/\", {{Host = \"localhost\", Cookie = \"sessionid=KEY\"}})\n\
                  before, behind = whole:match(\"^(.*)KEY(.*)$\")\n\
                  end\n\
-                 request = function()\n{mixed}\
-                 return before .. string.format(\"%032d\", turn % {count}) .. behind\nend\n"
+                 request = function()\n{}\
+                 return before .. string.format(\"%032d\", turn % {count}) .. behind\nend\n",
+                if *order == Order::Mixed { mixed } else { "turn = turn + 1\n" }
             ),
-            Self::Login => {
+            Self::Login { .. } => {
                 let token = "a".repeat(32);
                 format!(
                     "local body = \"csrfmiddlewaretoken={token}&username=alice&password={PASSWORD}\"\n\
@@ -82,7 +97,7 @@ impl Request {
     }
 
     fn connections(&self) -> usize {
-        if *self == Self::Login { 4 } else { CONNECTIONS }
+        if let Self::Login { at_once } = self { *at_once } else { CONNECTIONS }
     }
 }
 

@@ -6,10 +6,13 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "figures and progress are what it is for")]
 
 mod bare;
+mod beside;
 mod fill;
 mod gate;
 mod load;
 mod measure;
+mod paced;
+mod page;
 mod process;
 mod report;
 mod servers;

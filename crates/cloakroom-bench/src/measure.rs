@@ -7,13 +7,17 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::Failure;
-use crate::load::{self, Met, Request};
+use crate::beside::{self, Beside};
+use crate::load::{self, Met, Order, Request};
 use crate::process::{Server, spare_address};
 use crate::servers::{Kind, Prepared, STORED};
 
 /// The core of the server, and that of the load: one takes no time from the other.
-const SERVER_CORE: usize = 0;
-const LOAD_CORE: usize = 1;
+pub(crate) const SERVER_CORE: usize = 0;
+pub(crate) const LOAD_CORE: usize = 1;
+
+/// How long log-ins are asked for, at least.
+const LONG: Duration = Duration::from_secs(6);
 
 /// Of the sessions stored, how many are asked for.
 const ACTIVE: u64 = 1_000_000;
@@ -34,38 +38,46 @@ pub(crate) enum Page {
     SignedIn,
     Count,
     Login,
+    Logins,
 }
 
 impl Page {
-    pub(crate) const ALL: [Self; 4] = [Self::Anonymous, Self::SignedIn, Self::Count, Self::Login];
+    pub(crate) const ALL: [Self; 5] = [Self::Anonymous, Self::SignedIn, Self::Count, Self::Login, Self::Logins];
 
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Anonymous => "anonymous page",
             Self::SignedIn => "signed-in page",
             Self::Count => "write in the session",
-            Self::Login => "log-in",
+            Self::Login => "log-in, one after another",
+            Self::Logins => "log-in, eight at once",
         }
+    }
+
+    /// Whether one request takes so long that what is under way at the end would count.
+    const fn is_long(self) -> bool {
+        matches!(self, Self::Login | Self::Logins)
     }
 
     /// Whether it says anything of this server.
     fn concerns(self, kind: Kind) -> bool {
         match self {
-            Self::Login => matches!(kind, Kind::Sqlite | Kind::Django),
-            _ => true,
+            // For a log-in there is nothing that bare axum could do.
+            Self::Login | Self::Logins => matches!(kind, Kind::Sqlite | Kind::Django),
+            Self::SignedIn => true,
+            // Copies in memory change nothing of the others.
+            Self::Anonymous | Self::Count => !kind.has_bounded_copies(),
         }
     }
 
     fn request(self, prepared: &Prepared) -> Request {
         let path = match self {
             Self::Anonymous => return Request::Anonymous,
-            Self::Login => return Request::Login,
+            Self::Login => return Request::Login { at_once: 1 },
+            Self::Logins => return Request::Login { at_once: 8 },
             Self::SignedIn => "/profile/",
             Self::Count => "/count/",
         };
-        if prepared.kind == Kind::Bare {
-            return Request::Anonymous;
-        }
         Request::Keys { path, cookie: prepared.kind.cookie(), file: prepared.keys() }
     }
 }
@@ -95,14 +107,16 @@ pub(crate) struct Figures {
     pub(crate) footprints: BTreeMap<Kind, Footprint>,
     /// The signed-in page by the number of sessions stored.
     pub(crate) stored: BTreeMap<u64, Figure>,
+    /// What others do to the signed-in page, and what a copy takes.
+    pub(crate) beside: Option<Beside>,
     /// Who was not measured, and what was missing.
     pub(crate) missing: Vec<(Kind, &'static str)>,
 }
 
 impl Figures {
-    /// How many times the processor time of bare axum's page a page takes.
+    /// How many times the processor time of bare axum, asked for the same, a page takes.
     pub(crate) fn ratio(&self, kind: Kind, page: Page) -> Option<f64> {
-        let limit = self.pages.get(&(Kind::Bare, Page::Anonymous))?.cpu.as_secs_f64();
+        let limit = self.pages.get(&(Kind::Bare, page))?.cpu.as_secs_f64();
         Some(self.pages.get(&(kind, page))?.cpu.as_secs_f64() / limit)
     }
 }
@@ -137,6 +151,8 @@ fn in_folder(plan: &Plan, folder: &Path) -> Result<Figures, Failure> {
         && !plan.stored.is_empty()
     {
         grow(plan, folder, sqlite, &mut figures)?;
+        let stored = plan.stored.iter().copied().max().unwrap_or(STORED);
+        figures.beside = Some(beside::run(plan, folder, sqlite, stored)?);
     }
     Ok(figures)
 }
@@ -159,7 +175,8 @@ fn compare(plan: &Plan, folder: &Path, prepared: &[Prepared], figures: &mut Figu
         }
         for round in 0..=plan.rounds {
             for (one, server) in &servers {
-                let sample = sample(server, &page.request(one), plan.load, folder)?;
+                let during = if page.is_long() { plan.load.max(LONG) } else { plan.load };
+                let sample = sample(server, &page.request(one), during, folder)?;
                 // The first round warms up.
                 if round > 0 {
                     samples.entry((one.kind, page)).or_default().push(sample);
@@ -177,7 +194,12 @@ fn compare(plan: &Plan, folder: &Path, prepared: &[Prepared], figures: &mut Figu
     Ok(())
 }
 
-fn sample(server: &Server, request: &Request, during: Duration, folder: &Path) -> Result<(Duration, Met), Failure> {
+pub(crate) fn sample(
+    server: &Server,
+    request: &Request,
+    during: Duration,
+    folder: &Path,
+) -> Result<(Duration, Met), Failure> {
     let before = server.cpu();
     let met = load::run(server.address(), request, during, LOAD_CORE, folder)?;
     let spent = server.cpu().saturating_sub(before);
@@ -201,16 +223,16 @@ fn medians(samples: &Samples) -> Figure {
 /// Looks at one answer before any is counted.
 fn verify(one: &Prepared, page: Page, server: &Server) -> Result<(), Failure> {
     let path = match page {
-        Page::Anonymous | Page::Login => "/",
+        Page::Anonymous | Page::Login | Page::Logins => "/",
         Page::SignedIn => "/profile/",
         Page::Count => "/count/",
     };
-    let keys = if one.kind == Kind::Bare { String::new() } else { fs::read_to_string(one.keys())? };
+    let keys = fs::read_to_string(one.keys())?;
     let key = keys.lines().next().map(|key| format!("{}={key}", one.kind.cookie()));
     let answer = load::ask(server.address(), path, key.as_deref())?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer.as_str(), ""));
     let says = match page {
-        Page::SignedIn if one.kind != Kind::Bare => "You are alice.",
+        Page::SignedIn => "You are alice.",
         _ => "<!doctype html>",
     };
     if head.starts_with("HTTP/1.1 200") && body.len() == 1_024 && body.contains(says) {
@@ -232,7 +254,7 @@ fn grow(plan: &Plan, folder: &Path, sqlite: &Prepared, figures: &mut Figures) ->
         add_numbered(&sqlite.sqlite(), first, size)?;
         let address = spare_address()?;
         let server = Server::start(&mut sqlite.command(address), address, SERVER_CORE)?;
-        let request = Request::Numbered { count: size.min(ACTIVE) };
+        let request = Request::Numbered { count: size.min(ACTIVE), order: Order::Mixed };
         for round in 0..=plan.rounds {
             let sample = sample(&server, &request, plan.load, folder)?;
             if round > 0 {
@@ -251,6 +273,11 @@ fn add_numbered(file: &Path, first: u64, end: u64) -> Result<(), Failure> {
          INSERT INTO django_session SELECT printf('%032d', i), model.session_data, model.expire_date FROM n, \
          (SELECT session_data, expire_date FROM django_session LIMIT 1) AS model;"
     );
+    run_statement(file, &statement)
+}
+
+/// Has the `sqlite3` shell run a statement.
+pub(crate) fn run_statement(file: &Path, statement: &str) -> Result<(), Failure> {
     let status = Command::new("sqlite3").arg(file).arg(statement).status()?;
     if status.success() { Ok(()) } else { Err(format!("sqlite3: {status}").into()) }
 }

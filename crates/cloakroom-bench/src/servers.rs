@@ -19,21 +19,33 @@ pub(crate) enum Kind {
     Bare,
     Sqlite,
     Postgres,
+    PostgresCopies,
     Redis,
+    RedisCopies,
     AxumLogin,
     Django,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Bare, Self::Sqlite, Self::Postgres, Self::Redis, Self::AxumLogin, Self::Django];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Bare,
+        Self::Sqlite,
+        Self::Postgres,
+        Self::PostgresCopies,
+        Self::Redis,
+        Self::RedisCopies,
+        Self::AxumLogin,
+        Self::Django,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
+            Self::PostgresCopies => "postgres-copies",
             Self::Redis => "redis",
+            Self::RedisCopies => "redis-copies",
             Self::AxumLogin => "axum-login",
             Self::Django => "django",
         }
@@ -44,7 +56,9 @@ impl Kind {
             Self::Bare => "bare axum",
             Self::Sqlite => "Cloakroom, SQLite",
             Self::Postgres => "Cloakroom, PostgreSQL",
+            Self::PostgresCopies => "Cloakroom, PostgreSQL, copies for a second",
             Self::Redis => "Cloakroom, sessions in Redis",
+            Self::RedisCopies => "Cloakroom, sessions in Redis, copies for a second",
             Self::AxumLogin => "axum-login, SQLite",
             Self::Django => "Django + gunicorn, SQLite",
         }
@@ -54,12 +68,25 @@ impl Kind {
         if matches!(self, Self::AxumLogin) { "id" } else { "sessionid" }
     }
 
+    /// Whether it keeps copies that may be a second old.
+    pub(crate) const fn has_bounded_copies(self) -> bool {
+        matches!(self, Self::PostgresCopies | Self::RedisCopies)
+    }
+
+    const fn is_on_postgres(self) -> bool {
+        matches!(self, Self::Postgres | Self::PostgresCopies)
+    }
+
+    const fn is_in_redis(self) -> bool {
+        matches!(self, Self::Redis | Self::RedisCopies)
+    }
+
     /// What is missing here, if this one cannot be measured.
     pub(crate) fn missing(self) -> Option<&'static str> {
         let variable = match self {
             Self::Bare | Self::Sqlite => return None,
-            Self::Postgres => "CLOAKROOM_TEST_POSTGRES",
-            Self::Redis => "CLOAKROOM_TEST_REDIS",
+            Self::Postgres | Self::PostgresCopies => "CLOAKROOM_TEST_POSTGRES",
+            Self::Redis | Self::RedisCopies => "CLOAKROOM_TEST_REDIS",
             Self::AxumLogin => "CLOAKROOM_BENCH_AXUM_LOGIN",
             Self::Django => "CLOAKROOM_BENCH_PYTHON",
         };
@@ -80,22 +107,19 @@ impl Prepared {
         let folder = folder.join(kind.name());
         fs::create_dir_all(&folder)?;
         let this = Self { kind, binaries: binaries.to_owned(), folder };
-        let filler = match kind {
-            Kind::Bare => None,
-            Kind::AxumLogin => Some(this.axum_login()),
-            // Django opens what we filled.
-            _ => Some(this.ours("cloakroom-bench")),
+        let mut filler = match kind {
+            Kind::AxumLogin => this.axum_login(),
+            // Django opens what we filled, and bare axum does not look at the keys.
+            _ => this.ours("cloakroom-bench"),
         };
-        if kind == Kind::Postgres {
+        if kind.is_on_postgres() {
             this.make_database()?;
         }
-        if let Some(mut filler) = filler {
-            let keys = File::create(this.keys())?;
-            let status =
-                filler.args(["fill", "--sessions", &STORED.to_string()]).stdout(keys).stderr(Stdio::null()).status()?;
-            if !status.success() {
-                return Err(format!("{}: the store could not be filled: {status}", kind.title()).into());
-            }
+        let keys = File::create(this.keys())?;
+        let status =
+            filler.args(["fill", "--sessions", &STORED.to_string()]).stdout(keys).stderr(Stdio::null()).status()?;
+        if !status.success() {
+            return Err(format!("{}: the store could not be filled: {status}", kind.title()).into());
         }
         Ok(this)
     }
@@ -127,8 +151,13 @@ impl Prepared {
         command
     }
 
-    fn ours(&self, program: &str) -> Command {
+    /// A program of ours with the settings of this site.
+    pub(crate) fn ours(&self, program: &str) -> Command {
         let mut command = Command::new(self.binaries.join(program));
+        // What is set outside concerns other programs, and what is none of the settings stops the start.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CLOAKROOM_")) {
+            command.env_remove(name);
+        }
         let settings = [
             ("SECRET_KEY", SECRET_KEY),
             ("ALLOWED_HOSTS", r#"["*"]"#),
@@ -138,15 +167,18 @@ impl Prepared {
         ];
         command.envs(settings.map(|(name, value)| (format!("CLOAKROOM_{name}"), value)));
         command.env("CLOAKROOM_DATABASE_URL", self.database_url()).env("RUST_LOG", "error");
-        if let (Kind::Redis, Ok(url)) = (self.kind, std::env::var("CLOAKROOM_TEST_REDIS")) {
+        if let (true, Ok(url)) = (self.kind.is_in_redis(), std::env::var("CLOAKROOM_TEST_REDIS")) {
             command.env("CLOAKROOM_SESSION_ENGINE", "cache").env("CLOAKROOM_CACHE_URL", url);
+        }
+        if self.kind.has_bounded_copies() {
+            command.env("CLOAKROOM_NEAR_CACHE_BOUND_MS", "1000");
         }
         command
     }
 
     fn database_url(&self) -> String {
         match std::env::var("CLOAKROOM_TEST_POSTGRES") {
-            Ok(url) if self.kind == Kind::Postgres => {
+            Ok(url) if self.kind.is_on_postgres() => {
                 let base = url.rsplit_once('/').map_or(url.as_str(), |(base, _)| base);
                 format!("{base}/{}", self.database_name())
             }
@@ -155,7 +187,7 @@ impl Prepared {
     }
 
     fn database_name(&self) -> String {
-        format!("bench_{}", std::process::id())
+        format!("bench_{}_{}", self.kind.name().replace('-', "_"), std::process::id())
     }
 
     fn make_database(&self) -> Result<(), Failure> {
