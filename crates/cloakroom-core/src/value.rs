@@ -330,6 +330,11 @@ impl Dict {
         Self::default()
     }
 
+    /// Gives back the memory that was set aside for items to come: for a dictionary that is kept as it is.
+    pub fn shrink_to_fit(&mut self) {
+        self.0.shrink_to_fit();
+    }
+
     /// The value under `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
