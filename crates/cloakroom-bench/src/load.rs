@@ -61,29 +61,33 @@ pub(crate) struct Met {
 
 impl Request {
     fn script(&self) -> String {
-        let mixed = "turn = (turn * 1103515245 + 12345) % 2147483648\n";
         match self {
             Self::Anonymous => "request = function() return wrk.format(\"GET\", \"/\") end\n".into(),
             Self::Keys { path, cookie, file } => format!(
-                "local requests, turn = {{}}, 1\n\
+                "local requests = {{}}\n\
                  function init()\n\
                  for key in io.lines(\"{}\") do\n\
                  requests[#requests + 1] = wrk.format(\"GET\", \"{path}\", {{Host = \"localhost\", Cookie = \"{cookie}=\" .. key}})\n\
                  end\n\
                  end\n\
-                 request = function()\n{mixed}return requests[turn % #requests + 1]\nend\n",
+                 request = function() return requests[math.random(#requests)] end\n",
                 file.display()
             ),
-            Self::Numbered { count, order } => format!(
-                "local turn, before, behind = 1, \"\", \"\"\n\
-                 function init()\n\
-                 local whole = wrk.format(\"GET\", \"/profile/\", {{Host = \"localhost\", Cookie = \"sessionid=KEY\"}})\n\
-                 before, behind = whole:match(\"^(.*)KEY(.*)$\")\n\
-                 end\n\
-                 request = function()\n{}\
-                 return before .. string.format(\"%032d\", turn % {count}) .. behind\nend\n",
-                if *order == Order::Mixed { mixed } else { "turn = turn + 1\n" }
-            ),
+            Self::Numbered { count, order } => {
+                let next = match order {
+                    Order::Mixed => format!("math.random({count}) - 1"),
+                    Order::Turn => format!("(turn + 1) % {count}"),
+                };
+                format!(
+                    "local turn, before, behind = -1, \"\", \"\"\n\
+                     function init()\n\
+                     local whole = wrk.format(\"GET\", \"/profile/\", {{Host = \"localhost\", Cookie = \"sessionid=KEY\"}})\n\
+                     before, behind = whole:match(\"^(.*)KEY(.*)$\")\n\
+                     end\n\
+                     request = function()\nturn = {next}\n\
+                     return before .. string.format(\"%032d\", turn) .. behind\nend\n"
+                )
+            }
             Self::Login { .. } => {
                 let token = "a".repeat(32);
                 format!(
