@@ -28,6 +28,7 @@ pub mod reason;
 pub mod secret;
 pub mod signing;
 pub mod tokens;
+pub mod turn;
 pub mod urls;
 pub mod user_model;
 pub mod validators;

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use cloakroom_core::turn::after_others;
 use deadpool_postgres::Connect;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
@@ -100,7 +101,7 @@ impl Connect for Connector {
 
 async fn attend(connection: impl Future<Output = Result<(), Error>>) {
     // Whoever waits for an answer is told the error by itself.
-    if let Err(error) = connection.await {
+    if let Err(error) = after_others(connection).await {
         tracing::debug!(%error, "a connection to PostgreSQL broke");
     }
 }

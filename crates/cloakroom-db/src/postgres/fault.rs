@@ -25,8 +25,12 @@ impl Failure {
         Self { error, sent: true }
     }
 
-    /// Whether the connection is of no more use.
-    pub(super) fn is_connection_lost(&self) -> bool {
+    /// Whether another connection may do better: this one is lost, or what it has prepared is of a past that is no more.
+    pub(super) fn is_of_the_connection(&self) -> bool {
+        self.is_connection_lost() || self.is_stale_plan()
+    }
+
+    fn is_connection_lost(&self) -> bool {
         match self.error.code() {
             Some(code) => {
                 matches!(*code, SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW)
@@ -39,7 +43,7 @@ impl Failure {
     }
 
     /// Whether the statement was prepared in a past that is no more.
-    pub(super) fn is_stale_plan(&self) -> bool {
+    fn is_stale_plan(&self) -> bool {
         self.error
             .code()
             .is_some_and(|code| matches!(*code, SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::FEATURE_NOT_SUPPORTED))

@@ -8,6 +8,7 @@ mod connect;
 mod fault;
 mod listen;
 mod rows;
+mod shared;
 mod sql;
 mod tls;
 mod user_sql;
@@ -37,6 +38,7 @@ use tokio_postgres::{Row, RowStream};
 use self::connect::Connector;
 use self::fault::Failure;
 use self::listen::{Heard, Listening};
+use self::shared::Shared;
 use self::user_sql::UserSql;
 use crate::error::DbError;
 use crate::network::{Address, Deadline, Repeat};
@@ -49,6 +51,8 @@ pub(crate) type Known = user_table::Known<UserSql>;
 /// A database at a PostgreSQL server.
 pub(crate) struct Postgres {
     pool: Pool,
+    /// One of the pool's, for short reads.
+    shared: Shared,
     address: Address,
     connect_timeout: Duration,
     deadline: Duration,
@@ -88,6 +92,7 @@ impl Postgres {
             .map_err(|e| DbError::Unavailable { source: e.into() })?;
         let this = Self {
             pool,
+            shared: Shared::default(),
             address: address.clone(),
             connect_timeout: address.connect_timeout(options),
             deadline: options.deadline,
@@ -148,7 +153,12 @@ impl Postgres {
         }
         self.pool.close();
         let began = Instant::now();
-        while self.pool.status().size > 0 && began.elapsed() < self.deadline {
+        loop {
+            // Again, since somebody may just have left one.
+            self.shared.forget_until(Instant::now());
+            if self.pool.status().size == 0 || began.elapsed() >= self.deadline {
+                return;
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -156,6 +166,39 @@ impl Postgres {
     /// Runs a statement that only reads.
     async fn read(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
         Ok(self.ask(Repeat::Safely, &[(sql, params)]).await?.rows)
+    }
+
+    /// Runs a statement that only reads, and finds a few rows by an index: it shares its connection with others, and is
+    /// behind them if one of them is slow.
+    ///
+    /// When the connection breaks, all that wait for it ask again, each once. When one of them has waited in vain until its
+    /// deadline, nobody else asks on this connection; those that do already wait until theirs.
+    async fn read_shared(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+        let deadline = Deadline::after(self.deadline);
+        if let Some(link) = self.shared.link() {
+            self.round_trips.fetch_add(1, Ordering::Relaxed);
+            match deadline.within(link.read(sql, params)).await {
+                Ok(Ok(rows)) => return Ok(rows),
+                Ok(Err(failure)) => {
+                    if failure.is_of_the_connection() {
+                        self.forget_until(link.made());
+                    }
+                    if !failure.may_be_repeated(Repeat::Safely) {
+                        return Err(failure.name(&self.address, Repeat::Safely, deadline.waited()));
+                    }
+                }
+                Err(late) => {
+                    self.shared.forget_until(link.made());
+                    return Err(late);
+                }
+            }
+        }
+        // In a box, since it is rare: what waits for the shared connection stays small.
+        let (answer, client) = Box::pin(self.ask_until(deadline, Repeat::Safely, &[(sql, params)])).await?;
+        if self.pool.status().max_size > 1 {
+            self.shared.offer(client);
+        }
+        Ok(answer.rows)
     }
 
     /// Runs a statement that may change anything: the rows that it returns.
@@ -193,7 +236,16 @@ impl Postgres {
     }
 
     async fn ask(&self, repeat: Repeat, statements: &[(&str, Params<'_>)]) -> Result<Answer, DbError> {
-        let deadline = Deadline::after(self.deadline);
+        Ok(self.ask_until(Deadline::after(self.deadline), repeat, statements).await?.0)
+    }
+
+    /// The answer, and the connection on which it came.
+    async fn ask_until(
+        &self,
+        deadline: Deadline,
+        repeat: Repeat,
+        statements: &[(&str, Params<'_>)],
+    ) -> Result<(Answer, Client), DbError> {
         let began = Instant::now();
         let mut first = true;
         loop {
@@ -201,7 +253,7 @@ impl Postgres {
             self.round_trips.fetch_add(1, Ordering::Relaxed);
             let was_pooled = Client::metrics(&client).created < began;
             let failure = match deadline.within(attempt(&mut client, statements)).await {
-                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Ok(answer)) => return Ok((answer, client)),
                 Ok(Err(failure)) => failure,
                 Err(late) => {
                     // Nobody can tell when this connection will have its answer.
@@ -209,9 +261,14 @@ impl Postgres {
                     return Err(late);
                 }
             };
-            self.settle(client, &failure);
+            let is_of_the_connection = failure.is_of_the_connection() || client.is_closed();
+            if is_of_the_connection {
+                let made = Client::metrics(&client).created;
+                drop(Client::take(client));
+                self.forget_until(made);
+            }
             // A restart leaves as many dead connections as the pool holds; a new one says how things are.
-            let is_new_to_this = first || (was_pooled && failure.is_connection_lost());
+            let is_new_to_this = first || (was_pooled && is_of_the_connection);
             if !is_new_to_this || !failure.may_be_repeated(repeat) {
                 return Err(failure.name(&self.address, repeat, deadline.waited()));
             }
@@ -238,17 +295,11 @@ impl Postgres {
         })
     }
 
-    /// Gives the connection back if it still is of use.
-    fn settle(&self, client: Client, failure: &Failure) {
-        if failure.is_stale_plan() {
-            client.statement_cache.clear();
-        }
-        if failure.is_connection_lost() || client.is_closed() {
-            let made = Client::metrics(&client).created;
-            drop(Client::take(client));
-            // What broke this one most likely broke all that are as old: a restart, a failover.
-            self.pool.retain(|_, metrics| metrics.created > made);
-        }
+    /// Lets go of all connections made by then: what was wrong with one most likely is with all that are as old, after a
+    /// restart, a failover, or a change of the tables.
+    fn forget_until(&self, moment: Instant) {
+        self.shared.forget_until(moment);
+        self.pool.retain(|_, metrics| metrics.created > moment);
     }
 }
 
@@ -266,9 +317,7 @@ impl Drop for Touch<'_> {
 
 async fn attempt(client: &mut Client, statements: &[(&str, Params<'_>)]) -> Result<Answer, Failure> {
     if let [(sql, params)] = *statements {
-        let statement = client.prepare_cached(sql).await.map_err(Failure::before)?;
-        let stream = client.query_raw(&statement, params.iter().copied()).await.map_err(Failure::after)?;
-        return gather(stream).await.map_err(Failure::after);
+        return attempt_one(client, sql, params).await;
     }
     let transaction = client.transaction().await.map_err(Failure::before)?;
     let mut last = Answer { rows: Vec::new(), changed: 0 };
@@ -279,6 +328,12 @@ async fn attempt(client: &mut Client, statements: &[(&str, Params<'_>)]) -> Resu
     }
     transaction.commit().await.map_err(Failure::after)?;
     Ok(last)
+}
+
+async fn attempt_one(client: &Client, sql: &str, params: Params<'_>) -> Result<Answer, Failure> {
+    let statement = client.prepare_cached(sql).await.map_err(Failure::before)?;
+    let stream = client.query_raw(&statement, params.iter().copied()).await.map_err(Failure::after)?;
+    gather(stream).await.map_err(Failure::after)
 }
 
 async fn gather(stream: RowStream) -> Result<Answer, tokio_postgres::Error> {

@@ -28,18 +28,18 @@ pub(crate) async fn all_labels(db: &Postgres) -> Result<Vec<String>, DbError> {
 
 pub(crate) async fn of_user(db: &Postgres, user: &UserId) -> Result<Vec<String>, DbError> {
     let users = db.users()?;
-    labels(&db.read(&users.sql.permissions_of_user, &[&users.id(user)]).await?)
+    labels(&db.read_shared(&users.sql.permissions_of_user, &[&users.id(user)]).await?)
 }
 
 pub(crate) async fn of_user_groups(db: &Postgres, user: &UserId) -> Result<Vec<String>, DbError> {
     let users = db.users()?;
-    labels(&db.read(&users.sql.permissions_of_groups, &[&users.id(user)]).await?)
+    labels(&db.read_shared(&users.sql.permissions_of_groups, &[&users.id(user)]).await?)
 }
 
 pub(crate) async fn effective(db: &Postgres, user: &UserId) -> Result<Effective, DbError> {
     let users = db.users()?;
     let mut found = Effective::default();
-    for row in db.read(&users.sql.permissions_effective, &[&users.id(user)]).await? {
+    for row in db.read_shared(&users.sql.permissions_effective, &[&users.id(user)]).await? {
         let by_group = PLACE.flag(&row, 1, "codename")?;
         let label = PLACE.text(&row, 0, "codename")?;
         if by_group { found.of_groups.push(label) } else { found.of_user.push(label) }

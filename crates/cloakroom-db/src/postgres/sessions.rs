@@ -16,7 +16,7 @@ use crate::options::Updated;
 use crate::sessions::{Counts, Created, SessionRow, Swapped};
 
 pub(crate) async fn find(db: &Postgres, key: &SessionKey, now: Timestamp) -> Result<Option<SessionRow>, DbError> {
-    let found = db.read(sql::FIND, &[&Sought(key.expose()), &Moment(now)]).await?;
+    let found = db.read_shared(sql::FIND, &[&Sought(key.expose()), &Moment(now)]).await?;
     rows::first(&found, |row| read(row, 0))
 }
 
@@ -28,7 +28,7 @@ pub(crate) async fn find_with_user(
 ) -> Result<Option<(SessionRow, Option<User>)>, DbError> {
     let users = db.users()?;
     let params: super::Params<'_> = &[&Sought(key.expose()), &Moment(now), &users.id(guess)];
-    let found = db.read(&users.sql.session_with_user, params).await?;
+    let found = db.read_shared(&users.sql.session_with_user, params).await?;
     rows::first(&found, |row| {
         let user = if rows::has_user(row, 2) { Some(rows::user(users, row, 2)?) } else { None };
         Ok((read(row, 0)?, user))
@@ -36,7 +36,7 @@ pub(crate) async fn find_with_user(
 }
 
 pub(crate) async fn exists(db: &Postgres, key: &SessionKey) -> Result<bool, DbError> {
-    Ok(!db.read(sql::EXISTS, &[&Sought(key.expose())]).await?.is_empty())
+    Ok(!db.read_shared(sql::EXISTS, &[&Sought(key.expose())]).await?.is_empty())
 }
 
 pub(crate) async fn create(db: &Postgres, key: &SessionKey, row: &SessionRow) -> Result<Created, DbError> {

@@ -14,7 +14,7 @@ use crate::migrations::Migration;
 use crate::tokens::{MIGRATIONS, Token, is_to_be_made};
 
 pub(crate) async fn find(db: &Postgres, key: &str) -> Result<Option<Token>, DbError> {
-    rows::first(&db.read(token::FIND, &[&Sought(key)]).await?, read)
+    rows::first(&db.read_shared(token::FIND, &[&Sought(key)]).await?, read)
 }
 
 pub(crate) async fn of_user(db: &Postgres, user: &UserId) -> Result<Option<Token>, DbError> {

@@ -17,12 +17,12 @@ use crate::users::{Created, Flag, NewUser, Renamed, Swapped};
 
 pub(crate) async fn by_id(db: &Postgres, id: &UserId) -> Result<Option<User>, DbError> {
     let users = db.users()?;
-    rows::first(&db.read(&users.sql.by_id, &[&users.id(id)]).await?, |row| rows::user(users, row, 0))
+    rows::first(&db.read_shared(&users.sql.by_id, &[&users.id(id)]).await?, |row| rows::user(users, row, 0))
 }
 
 pub(crate) async fn by_username(db: &Postgres, username: &str) -> Result<Option<User>, DbError> {
     let users = db.users()?;
-    rows::first(&db.read(&users.sql.by_username, &[&Sought(username)]).await?, |row| rows::user(users, row, 0))
+    rows::first(&db.read_shared(&users.sql.by_username, &[&Sought(username)]).await?, |row| rows::user(users, row, 0))
 }
 
 pub(crate) async fn by_email_iexact(db: &Postgres, email: &str) -> Result<Vec<User>, DbError> {

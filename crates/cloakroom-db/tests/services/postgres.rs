@@ -7,6 +7,7 @@ mod every_kind {
 mod faults;
 mod near;
 mod schema;
+mod shared;
 mod tls;
 
 use cloakroom_core::keys::{SessionKey, UserId};
