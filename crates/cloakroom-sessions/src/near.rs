@@ -36,7 +36,8 @@ pub(crate) struct NearSession {
 }
 
 struct Copy {
-    holds: Holds,
+    /// `None` where nothing tells how long it does: then it is the one read of a text, and no more.
+    holds: Option<Holds>,
     data: Arc<Dict>,
     version: Option<Version>,
     damage: Option<Anonymous>,
@@ -134,12 +135,17 @@ impl fmt::Debug for NearSessions {
 }
 
 impl NearSession {
-    /// Takes a copy of what was read, if it holds at all; otherwise there is but a place for the guess.
+    /// Takes a copy of what was read.
     pub(crate) fn new(record: &Record, holds: Option<Holds>) -> Self {
         let Record { data, version, damage, .. } = record;
-        let copy = holds.map(|holds| Copy { holds, data: Arc::clone(data), version: version.clone(), damage: *damage });
-        let bytes = OVERHEAD + copy.as_ref().map_or(0, |copy| version_bytes(version) + dict_bytes(&copy.data) + USER);
-        Self { copy, bytes, user: OnceLock::new(), kept: OnceLock::new() }
+        let bytes = OVERHEAD + version_bytes(version) + dict_bytes(data) + USER;
+        let copy = Copy { holds, data: Arc::clone(data), version: version.clone(), damage: *damage };
+        Self { copy: Some(copy), bytes, user: OnceLock::new(), kept: OnceLock::new() }
+    }
+
+    /// Takes none: there is but a place for the guess.
+    pub(crate) const fn without_copy() -> Self {
+        Self { copy: None, bytes: OVERHEAD, user: OnceLock::new(), kept: OnceLock::new() }
     }
 
     /// The copy of `subject`, if it is what the store of this line has at `at`, a stamp taken just now.
@@ -151,16 +157,28 @@ impl NearSession {
         now: Timestamp,
     ) -> Option<Record> {
         let copy = self.copy.as_ref()?;
-        let lives = match copy.holds.end {
+        let holds = copy.holds?;
+        let lives = match holds.end {
             End::At(end) => end > now && line.is_kept(end),
             End::In(end) => end.is_none_or(|end| Instant::now() < end),
         };
-        (lives && line.holds(copy.holds.read_at, at, subject)).then(|| Record {
+        (lives && line.holds(holds.read_at, at, subject)).then(|| self.read_of(copy))
+    }
+
+    /// What was read of `text` before, if it was the text of this copy. Nothing is assumed of what the store has now: the text
+    /// comes from there.
+    pub(crate) fn read_before(self: &Arc<Self>, text: &str) -> Option<Record> {
+        let copy = self.copy.as_ref()?;
+        matches!(&copy.version, Some(Version::Text(before)) if **before == *text).then(|| self.read_of(copy))
+    }
+
+    fn read_of(self: &Arc<Self>, copy: &Copy) -> Record {
+        Record {
             data: Arc::clone(&copy.data),
             version: copy.version.clone(),
             damage: copy.damage,
             origin: Origin { near: Some(Arc::clone(self)), joined: None },
-        })
+        }
     }
 
     /// Who was seen with the session.
@@ -272,6 +290,19 @@ mod tests {
         assert!(near.bytes() <= MOST);
         assert!(NearSessions::new(0).get(&SessionKey::parse("any at all").unwrap()).is_none());
     }
+
+    /// S21: a copy of which nobody says how long it holds is never a session; but its text need not be read twice.
+    #[test]
+    fn a_text_is_read_once() {
+        let line = Line::new();
+        let near = Arc::new(NearSession::new(&record(3), None));
+        assert!(near.record(&line, Subject::Entry("a"), line.stamp(), Timestamp::UNIX_EPOCH).is_none());
+        let again = near.read_before("yyy").unwrap();
+        assert!(near.is_of(&again.data));
+        assert!(near.read_before("yy").is_none() && near.read_before("yyyy").is_none());
+        assert!(Arc::new(NearSession::without_copy()).read_before("").is_none());
+    }
+
     /// S21: each kind of end ends a copy, whatever the line knows.
     #[test]
     fn a_copy_ends_with_its_session() {
@@ -286,6 +317,6 @@ mod tests {
         let moment = Instant::now();
         assert!(lives(End::In(None)) && lives(End::In(Some(moment + std::time::Duration::from_secs(60)))));
         assert!(!lives(End::In(Some(moment))));
-        assert!(!Arc::new(NearSession::new(&record(1), None)).is_of(&Arc::default()));
+        assert!(!NearSession::without_copy().is_of(&Arc::default()));
     }
 }

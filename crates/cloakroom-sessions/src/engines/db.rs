@@ -14,7 +14,7 @@ use crate::engine::{Base, Change, Created, Engine, Loaded, MAX_ATTEMPTS, Record,
 use crate::error::EngineError;
 use crate::examine::{Examined, Life, Stored};
 use crate::lifetime::Lifetime;
-use crate::near::{End, Holds, JoinedUser, Keeping, NearSession, NearSessions, Origin};
+use crate::near::{End, Holds, JoinedUser, Keeping, NearSession, NearSessions};
 use crate::text::TextCodec;
 
 /// Sessions in the database: the default.
@@ -23,7 +23,7 @@ use crate::text::TextCodec;
 /// loaded (D6), where Django writes the whole row (S46).
 ///
 /// Sessions that were read are kept in memory, and used again as long as the database is known to have no other
-/// ([`Database::freshness`]).
+/// ([`Database::freshness`]). Where nobody knows, each request asks, and a text that is as it was is not read anew.
 #[derive(Clone, Debug)]
 pub struct DbEngine {
     db: Database,
@@ -175,12 +175,18 @@ impl Engine for DbEngine {
             }
             return Ok(Loaded::Absent(Anonymous::NoSession));
         };
-        let mut record = self.record(row.session_data);
-        let ticket = ticket.filter(|_| self.codec.is_lasting());
-        let holds = ticket.map(|read_at| Holds { read_at, end: End::At(row.expire_date) });
-        let near = Arc::new(NearSession::new(&record, holds));
-        self.near.put(key, &near);
-        record.origin = Origin { near: Some(near), joined };
+        let before = near.and_then(|near| near.read_before(&row.session_data));
+        let is_as_before = before.is_some();
+        let mut record = before.unwrap_or_else(|| self.record(row.session_data));
+        if !is_as_before || ticket.is_some() {
+            let holds = ticket.map(|read_at| Holds { read_at, end: End::At(row.expire_date) });
+            let is_lasting = self.codec.is_lasting();
+            let near = if is_lasting { NearSession::new(&record, holds) } else { NearSession::without_copy() };
+            let near = Arc::new(near);
+            self.near.put(key, &near);
+            record.origin.near = Some(near);
+        }
+        record.origin.joined = joined;
         Ok(Loaded::Live(record))
     }
 
