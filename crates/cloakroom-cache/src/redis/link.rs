@@ -4,8 +4,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cloakroom_core::turn::after_others;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo, Value};
+use redis::{AsyncConnectionConfig, Cmd, Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo, Value};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, crypto};
@@ -104,7 +105,7 @@ where
     let task = tokio::spawn({
         let alive = Arc::clone(&alive);
         async move {
-            driver.await;
+            after_others(driver).await;
             alive.store(false, Ordering::Release);
         }
     });
@@ -120,6 +121,12 @@ impl Link {
     /// Uses it no more.
     pub(super) fn close(&self) {
         self.alive.store(false, Ordering::Release);
+    }
+
+    /// Sends one command, and returns what was answered. The caller keeps the time.
+    pub(super) async fn send_one(&self, host: &Host, command: &Cmd) -> Result<Value, Failure> {
+        let mut connection = self.connection.clone();
+        connection.send_packed_command(command).await.map_err(|e| Failure::broken(host, &e))
     }
 
     /// Sends commands at once, and returns what was answered to each. The caller keeps the time.

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Cmd, Value};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use self::cluster::Cluster;
 pub use self::failure::Unreachable;
@@ -206,7 +206,10 @@ impl RedisCache {
         Box::pin(async move {
             let deadline = Instant::now() + self.url.deadline;
             let work = self.attempts(key, purpose, again, command, deadline);
-            // Every wait inside ends by the deadline but those for each other.
+            // Every wait inside ends by the deadline but those for each other, of which a single server needs none.
+            if let Ok(Servers::Single(_)) = self.servers.as_deref() {
+                return work.await;
+            }
             match timeout_at(deadline + Duration::from_millis(50), work).await {
                 Ok(done) => done,
                 Err(_) => Err(Failure::deadline(self.url.servers(), Executed::Maybe)),
@@ -263,7 +266,7 @@ impl RedisCache {
                 _ => {}
             }
             if attempt > 1 || !matches!(servers, Servers::Single(_)) {
-                sleep(pause).await;
+                sleep_until(deadline.min(Instant::now() + pause)).await;
                 pause *= 2;
             }
             servers.refresh(deadline).await;

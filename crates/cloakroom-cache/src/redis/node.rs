@@ -77,13 +77,18 @@ impl Node {
             (Use::Write, count) => &self.writes[self.next.fetch_add(1, Ordering::Relaxed) % count],
         };
         let link = self.link(slot, deadline).await?;
+        let is_alone = purpose == Use::Read || self.replicas == Replicas::Exactly(0);
+        if is_alone && asking == Asking::No {
+            let sent = link.send_one(&self.host, &command);
+            return self.answer(self.in_time(slot, &link, deadline, sent).await?);
+        }
         let mut commands = Pipeline::new();
         if asking == Asking::Yes {
             commands.add_command(Cmd::new().arg("ASKING").take());
         }
         commands.add_command(command);
         let at = commands.len() - 1;
-        if purpose == Use::Read || self.replicas == Replicas::Exactly(0) {
+        if is_alone {
             let mut answers = self.send(slot, &link, &commands, deadline).await?;
             return self.answer(answers.swap_remove(at));
         }
@@ -190,18 +195,23 @@ impl Node {
         commands: &Pipeline,
         deadline: Instant,
     ) -> Result<Vec<Value>, Failure> {
-        let sent = match timeout_at(deadline, link.send(&self.host, commands)).await {
+        let answers = self.in_time(slot, link, deadline, link.send(&self.host, commands)).await?;
+        if answers.len() == commands.len() { Ok(answers) } else { Err(Failure::odd(&self.host)) }
+    }
+
+    /// Waits for an answer, and lets go of a connection that gives none.
+    async fn in_time<T>(
+        &self,
+        slot: &Slot,
+        link: &Link,
+        deadline: Instant,
+        sent: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let sent = match timeout_at(deadline, sent).await {
             Ok(sent) => sent,
             Err(_) => Err(Failure::deadline(&self.host, Executed::Maybe)),
         };
-        match sent {
-            Ok(answers) if answers.len() == commands.len() => Ok(answers),
-            Ok(_) => Err(Failure::odd(&self.host)),
-            Err(failure) => {
-                slot.forget(link, &failure);
-                Err(failure)
-            }
-        }
+        sent.inspect_err(|failure| slot.forget(link, failure))
     }
 
     /// The connection in `slot`; makes one if there is none. Of many callers one connects, and while a server fails the
