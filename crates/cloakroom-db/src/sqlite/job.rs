@@ -1,7 +1,9 @@
 //! One write: a function of the connection, and the caller who waits for what it gives.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cloakroom_core::near::{Stamp, Touched};
@@ -13,7 +15,45 @@ use crate::error::DbError;
 use crate::options::Durability;
 
 /// Where the answer to a job comes.
-pub(super) type Answer<T> = oneshot::Receiver<Result<(T, Stamp), DbError>>;
+pub(super) type Answer<T> = oneshot::Receiver<Reply<T>>;
+
+/// The answer to a job, and those to the others of its transaction that are still to be given out.
+pub(super) struct Reply<T> {
+    answer: Result<(T, Stamp), DbError>,
+    others: Option<Arc<Answers>>,
+}
+
+impl<T> Reply<T> {
+    pub(super) fn take(self) -> Result<(T, Stamp), DbError> {
+        if let Some(others) = self.others {
+            others.give_out();
+        }
+        self.answer
+    }
+}
+
+/// The answers to a transaction's jobs.
+///
+/// To wake a task from another thread is to wake its thread, which sleeps again by the time of the next one. So the caller
+/// who wakes first wakes the others, with whom it shares a runtime as a rule; the writer goes on meanwhile as if it did not.
+pub(super) struct Answers(Mutex<VecDeque<(Stamp, Job)>>);
+
+impl Answers {
+    /// The transaction is committed: copies of what these jobs wrote hold by these stamps.
+    pub(super) fn of(jobs: impl Iterator<Item = (Stamp, Job)>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(jobs.collect())))
+    }
+
+    pub(super) fn give_out(self: &Arc<Self>) {
+        while let Some((written, job)) = self.next() {
+            job.work.settle(Ok(written), Some(Arc::clone(self)));
+        }
+    }
+
+    fn next(&self) -> Option<(Stamp, Job)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
 
 /// A write that waits for its turn.
 pub(super) struct Job {
@@ -44,14 +84,14 @@ impl Job {
         self.work.run(connection)
     }
 
-    /// Answers the caller: the transaction is committed. A copy of what it wrote holds by this stamp.
-    pub(super) fn succeed(self, written: Stamp) {
-        self.work.settle(Ok(written));
-    }
-
     /// Answers the caller: nothing was changed.
     pub(super) fn fail(self, error: DbError) {
-        self.work.settle(Err(error));
+        self.work.settle(Err(error), None);
+    }
+
+    /// Answers the caller with what the job gave when it ran: its own failure. Nothing was changed.
+    pub(super) fn fail_of_itself(self) {
+        self.fail(DbError::Closed);
     }
 
     pub(super) fn is_late(&self) -> bool {
@@ -68,8 +108,8 @@ impl Job {
 trait Work: Send {
     fn run(&mut self, connection: &Connection) -> Verdict;
 
-    /// Answers the caller: what the job gave if `end` is `Ok`, else why the job's changes did not stay.
-    fn settle(self: Box<Self>, end: Result<Stamp, DbError>);
+    /// Answers the caller: what the job gave if `end` is `Ok` or if that is a failure, else why its changes did not stay.
+    fn settle(self: Box<Self>, end: Result<Stamp, DbError>, others: Option<Arc<Answers>>);
 }
 
 /// Whether a job's changes are to stay.
@@ -82,7 +122,7 @@ pub(super) enum Verdict {
 struct Typed<T, F> {
     work: F,
     outcome: Option<Result<T, DbError>>,
-    reply: oneshot::Sender<Result<(T, Stamp), DbError>>,
+    reply: oneshot::Sender<Reply<T>>,
 }
 
 impl<T, F> Work for Typed<T, F>
@@ -92,9 +132,11 @@ where
 {
     fn run(&mut self, connection: &Connection) -> Verdict {
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(connection)));
-        let path = connection.path().unwrap_or_default();
         let outcome = match outcome {
-            Ok(outcome) => outcome.map_err(|fault| fault.into_error(path.as_ref(), Duration::ZERO)),
+            Ok(outcome) => outcome.map_err(|fault| {
+                let path = connection.path().unwrap_or_default();
+                fault.into_error(path.as_ref(), Duration::ZERO)
+            }),
             Err(panic) => Err(DbError::Unavailable { source: panic_text(&*panic).into() }),
         };
         let verdict = if outcome.is_ok() { Verdict::Keep } else { Verdict::Undo };
@@ -102,14 +144,14 @@ where
         verdict
     }
 
-    fn settle(self: Box<Self>, end: Result<Stamp, DbError>) {
+    fn settle(self: Box<Self>, end: Result<Stamp, DbError>, others: Option<Arc<Answers>>) {
         let answer = match (self.outcome, end) {
             (Some(Err(own)), _) | (_, Err(own)) => Err(own),
             (Some(Ok(value)), Ok(written)) => Ok((value, written)),
             (None, Ok(_)) => Err(DbError::Closed),
         };
         // Nobody may be waiting any more; the job is done all the same.
-        let _ = self.reply.send(answer);
+        let _ = self.reply.send(Reply { answer, others });
     }
 }
 

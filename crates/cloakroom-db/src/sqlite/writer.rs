@@ -1,7 +1,7 @@
 //! The connection that writes, and the thread it lives on.
 //!
-//! Jobs queue up. Whatever is waiting goes into one transaction, each job in a savepoint of its own, so that one job's
-//! failure undoes nothing of another's; each is answered once the transaction is committed (D3).
+//! Jobs queue up. Whatever is waiting goes into one transaction; each is answered once that is committed (D3). One job's
+//! failure undoes nothing of another's: where one fails, the transaction is done anew without it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::fault::{Fault, duplicate};
 use super::history::{History, Seen};
-use super::job::{Job, Verdict};
+use super::job::{Answers, Job, Verdict};
 use super::open::Home;
 use super::sql;
 use crate::error::DbError;
@@ -69,7 +69,7 @@ impl Writer {
             Err(TrySendError::Disconnected(_)) => return Err(DbError::Closed),
         }
         match tokio::time::timeout(self.busy_timeout + STALL_GRACE, answer).await {
-            Ok(Ok(answer)) => answer,
+            Ok(Ok(reply)) => reply.take(),
             Ok(Err(_)) => Err(DbError::Closed),
             Err(_) => Err(DbError::TimedOut { waited: queued.elapsed() }),
         }
@@ -183,9 +183,7 @@ impl Desk {
             if look && batch.is_empty() {
                 self.look();
             }
-            while !batch.is_empty() {
-                self.transaction(&mut batch);
-            }
+            self.work_off(batch);
             self.checkpoint();
         }
         // Whoever waits for the close learns of it when all this is done.
@@ -193,34 +191,48 @@ impl Desk {
         drop(stop);
     }
 
-    /// Does some jobs of the batch in one transaction, at least one, and answers them.
-    fn transaction(&mut self, batch: &mut VecDeque<Job>) {
+    /// Works off the batch, in one transaction unless a job fails or time runs out.
+    fn work_off(&mut self, mut batch: VecDeque<Job>) {
+        let mut most = usize::MAX;
+        while !batch.is_empty() {
+            most = self.transaction(&mut batch, most);
+        }
+    }
+
+    /// Does some jobs of the batch in one transaction, at least one and at most so many, and answers them. Gives how many the
+    /// next one may take.
+    fn transaction(&mut self, batch: &mut VecDeque<Job>, most: usize) -> usize {
         if !self.begin(batch) {
-            return;
+            return usize::MAX;
         }
         // From here to the commit nobody else writes.
         let before = self.history.line().stamp();
         let began = Instant::now();
-        let shared = batch.len() > 1;
-        let mut done = Vec::with_capacity(batch.len());
+        let mut done = Vec::with_capacity(batch.len().min(most));
         let mut end = Ok(());
         while let Some(mut job) = batch.pop_front() {
-            let ran = if shared { self.run_in_savepoint(&mut job) } else { self.run_alone(&mut job) };
+            if job.run(&self.connection) == Verdict::Undo {
+                return self.undo(batch, done, job);
+            }
             done.push(job);
-            end = ran;
-            if end.is_err() || began.elapsed() > BATCH_TIME {
+            // A full disk or a failing one makes SQLite roll the whole transaction back.
+            if self.connection.is_autocommit() {
+                end = Err(rolled_back());
+                break;
+            }
+            if done.len() >= most || began.elapsed() > BATCH_TIME {
                 break;
             }
         }
-        if end.is_ok() && !self.connection.is_autocommit() {
+        if end.is_ok() {
             end = self.execute("COMMIT");
         }
         match end {
             Ok(()) => {
                 let line = self.history.line();
-                let written: Vec<_> = done.iter().map(|job| line.touch_since(before, &job.touched)).collect();
+                let answers = Answers::of(done.into_iter().map(|job| (line.touch_since(before, &job.touched), job)));
                 self.look();
-                done.into_iter().zip(written).for_each(|(job, written)| job.succeed(written));
+                answers.give_out();
             }
             Err(error) => {
                 self.roll_back();
@@ -230,6 +242,22 @@ impl Desk {
                 self.after_failure(done, &error);
             }
         }
+        usize::MAX
+    }
+
+    /// A job has failed: what it did goes with its transaction. Those before it are done once more without it, and then it
+    /// is the first; whoever fails as the first has failed. Jobs fail so rarely that savepoints would cost more.
+    fn undo(&mut self, batch: &mut VecDeque<Job>, done: Vec<Job>, failed: Job) -> usize {
+        self.roll_back();
+        if done.is_empty() {
+            self.look();
+            failed.fail_of_itself();
+            return usize::MAX;
+        }
+        let most = done.len();
+        batch.push_front(failed);
+        done.into_iter().rev().for_each(|job| batch.push_front(job));
+        most
     }
 
     fn look(&mut self) {
@@ -292,30 +320,6 @@ impl Desk {
         self.execute("BEGIN IMMEDIATE")
     }
 
-    fn run_alone(&self, job: &mut Job) -> rusqlite::Result<()> {
-        match job.run(&self.connection) {
-            Verdict::Keep if self.connection.is_autocommit() => Err(rolled_back()),
-            Verdict::Keep => Ok(()),
-            Verdict::Undo => {
-                self.roll_back();
-                Ok(())
-            }
-        }
-    }
-
-    fn run_in_savepoint(&self, job: &mut Job) -> rusqlite::Result<()> {
-        self.execute("SAVEPOINT job")?;
-        let verdict = job.run(&self.connection);
-        // A full disk or a failing one makes SQLite roll the whole transaction back.
-        if self.connection.is_autocommit() {
-            return Err(rolled_back());
-        }
-        if verdict == Verdict::Undo {
-            self.execute("ROLLBACK TO job")?;
-        }
-        self.execute("RELEASE job")
-    }
-
     /// Where several jobs share a failed transaction, each is tried again by itself: only the guilty one shall fail.
     fn after_failure(&mut self, mut done: Vec<Job>, error: &rusqlite::Error) {
         if done.len() == 1 {
@@ -323,10 +327,7 @@ impl Desk {
             return;
         }
         for job in done {
-            let mut alone = VecDeque::from([job]);
-            while !alone.is_empty() {
-                self.transaction(&mut alone);
-            }
+            self.work_off(VecDeque::from([job]));
         }
     }
 

@@ -50,6 +50,75 @@ async fn a_failing_job_fails_alone() {
     assert!(users::by_username(&db, "alice").await.unwrap().is_some());
 }
 
+/// What a failing job did before it failed is undone, and nothing else of its transaction is: whoever comes before and after it
+/// is done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_fails_half_way_is_undone_alone() {
+    let place = Place::new();
+    let db = place.migrated().await;
+    for n in 0..10 {
+        let created = sessions::create(&db, &key(100 + n), row("old", T0), Durability::Normal).await.unwrap();
+        assert_eq!(created, Created::Yes);
+    }
+    let raw = place.raw();
+    raw.execute_batch(
+        "CREATE TRIGGER keep BEFORE DELETE ON django_session BEGIN SELECT RAISE(ABORT, 'no'); END; BEGIN IMMEDIATE",
+    )
+    .unwrap();
+    let jobs: Vec<_> = (0..50)
+        .map(|n| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                if n % 5 == 4 {
+                    let (old, new) = (key(100 + n / 5), key(200 + n));
+                    let cycled = sessions::cycle(&db, &old, &new, row("new", T0), Durability::Normal).await;
+                    matches!(cycled, Err(DbError::Integrity { .. }))
+                } else {
+                    let created = sessions::create(&db, &key(n), row("x", T0), Durability::Normal).await;
+                    matches!(created, Ok(Created::Yes))
+                }
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    raw.execute_batch("COMMIT").unwrap();
+    for (n, job) in jobs.into_iter().enumerate() {
+        assert!(job.await.unwrap(), "job {n}");
+    }
+    let stored = |text: &str| -> i64 {
+        raw.query_row("SELECT COUNT(*) FROM django_session WHERE session_data = ?1", [text], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(["old", "new", "x"].map(stored), [10, 0, 40]);
+}
+
+/// Callers of one transaction hand each other's answers on; one who is gone, or who does not come back for its own, holds
+/// nobody else up.
+#[tokio::test]
+async fn nobody_waits_for_anothers_caller() {
+    let place = Place::new();
+    let db = place.migrated().await;
+    let raw = place.raw();
+    raw.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let write = |n| {
+        let db = db.clone();
+        Box::pin(async move { sessions::create(&db, &key(n), row("x", T0), Durability::Normal).await })
+    };
+    let mut writes: Vec<_> = (0..30).map(write).collect();
+    for write in &mut writes {
+        // One poll hands the job over.
+        assert!(tokio::time::timeout(Duration::ZERO, write).await.is_err());
+    }
+    let mut answered = writes.split_off(20);
+    let mut unasked = writes.split_off(10);
+    drop(writes);
+    raw.execute_batch("COMMIT").unwrap();
+    for write in answered.iter_mut().chain(&mut unasked) {
+        let created = tokio::time::timeout(Duration::from_secs(5), write).await;
+        assert_eq!(created.unwrap().unwrap(), Created::Yes);
+    }
+    assert_eq!(sessions::count(&db, T0).await.unwrap().stored, 30);
+}
+
 /// F01: a lock that does not go away is an answer in time, and reading goes on meanwhile.
 #[tokio::test]
 async fn a_lock_beyond_the_timeout_is_busy() {
