@@ -1,8 +1,10 @@
 //! One connection that many calls share: made by itself, never mended. Who finds it broken makes another.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use cloakroom_core::turn::after_others;
 use redis::aio::MultiplexedConnection;
@@ -13,6 +15,7 @@ use rustls::{ClientConfig, RootCertStore, crypto};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::failure::Failure;
@@ -89,6 +92,10 @@ impl Dial {
     }
 }
 
+/// A runtime without a timer is woken for each that is set, by a call of the system. Every command sets one; so one stands, and
+/// comes to its end before any of them.
+const STANDING: Duration = Duration::from_secs(1);
+
 async fn set_up<S>(
     host: &Host,
     stream: S,
@@ -105,7 +112,8 @@ where
     let task = tokio::spawn({
         let alive = Arc::clone(&alive);
         async move {
-            after_others(driver).await;
+            let mut driver = pin!(after_others(driver));
+            while timeout(STANDING, driver.as_mut()).await.is_err() {}
             alive.store(false, Ordering::Release);
         }
     });

@@ -1,11 +1,12 @@
 //! Making connections.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use cloakroom_core::turn::after_others;
 use deadpool_postgres::Connect;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, Error};
 
@@ -99,9 +100,19 @@ impl Connect for Connector {
     }
 }
 
+/// A runtime without a timer is woken for each that is set, by a call of the system. Every statement sets one; so one stands,
+/// and comes to its end before any of them.
+const STANDING: Duration = Duration::from_secs(1);
+
 async fn attend(connection: impl Future<Output = Result<(), Error>>) {
+    let mut connection = pin!(after_others(connection));
+    let ended = loop {
+        if let Ok(ended) = timeout(STANDING, connection.as_mut()).await {
+            break ended;
+        }
+    };
     // Whoever waits for an answer is told the error by itself.
-    if let Err(error) = after_others(connection).await {
+    if let Err(error) = ended {
         tracing::debug!(%error, "a connection to PostgreSQL broke");
     }
 }
