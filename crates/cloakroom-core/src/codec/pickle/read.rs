@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
+
 use super::objects::{self, Global};
 use super::{MAX_BYTES, MAX_DEPTH, MAX_VALUES, bigint};
 use crate::value::{Object, Text, Value};
@@ -55,8 +57,14 @@ pub fn loads(bytes: &[u8]) -> Result<Value, PickleError> {
     if bytes.len() > MAX_BYTES {
         return Err(PickleError::TooLarge);
     }
-    let mut machine =
-        Machine { rest: bytes, nodes: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
+    let mut machine = Machine {
+        rest: bytes,
+        nodes: Vec::with_capacity(16),
+        stack: Vec::with_capacity(16),
+        marks: Vec::new(),
+        memo: HashMap::default(),
+        is_shared: false,
+    };
     let root = machine.run()?;
     let mut left = MAX_VALUES;
     machine.value(root, 0, &mut left)
@@ -64,6 +72,7 @@ pub fn loads(bytes: &[u8]) -> Result<Value, PickleError> {
 
 type Id = usize;
 
+#[derive(Clone)]
 enum Node {
     /// Without children.
     Leaf(Value),
@@ -84,7 +93,9 @@ struct Machine<'a> {
     nodes: Vec<Node>,
     stack: Vec<Id>,
     marks: Vec<usize>,
-    memo: HashMap<u32, Id>,
+    memo: HashMap<u32, Id, RandomState>,
+    /// Whether a node may have been put into more than one place.
+    is_shared: bool,
 }
 
 const MARK_MISSING: PickleError = PickleError::Malformed("a mark is missing");
@@ -120,6 +131,7 @@ impl<'a> Machine<'a> {
                 }
                 b'2' => {
                     let top = self.top()?;
+                    self.is_shared = true;
                     self.stack.push(top);
                 }
                 b'N' => self.leaf(Value::None)?,
@@ -373,6 +385,7 @@ impl<'a> Machine<'a> {
 
     fn get(&mut self, n: u32) -> Result<(), PickleError> {
         let id = *self.memo.get(&n).ok_or(PickleError::Malformed("it refers to what it did not keep"))?;
+        self.is_shared = true;
         self.stack.push(id);
         if self.stack.len() > MAX_VALUES {
             return Err(PickleError::TooLarge);
@@ -441,30 +454,36 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Copies the tree under a node; `left` counts down, so that shared nodes cannot multiply.
-    fn value(&self, id: Id, depth: usize, left: &mut usize) -> Result<Value, PickleError> {
+    /// Takes the tree under a node, or a copy of it where others may have the same; `left` counts down, so that shared nodes
+    /// cannot multiply.
+    fn value(&mut self, id: Id, depth: usize, left: &mut usize) -> Result<Value, PickleError> {
         *left = left.checked_sub(1).ok_or(PickleError::TooLarge)?;
         if depth > MAX_DEPTH {
             return Err(PickleError::TooDeep);
         }
-        Ok(match &self.nodes[id] {
-            Node::Leaf(value) => shared(value, left)?,
-            Node::List(items) => Value::List(self.values(items, depth, left)?),
-            Node::Tuple(items) => Value::Tuple(self.values(items, depth, left)?),
-            Node::Set(items) => Object::Set(hashable(self.values(items, depth, left)?)?).into(),
-            Node::FrozenSet(items) => Object::FrozenSet(hashable(self.values(items, depth, left)?)?).into(),
-            Node::Dict(items) => self.dict(items, depth, left)?,
+        if let Node::Leaf(value) = &self.nodes[id] {
+            weigh(value, left)?;
+        }
+        let node = &mut self.nodes[id];
+        let node = if self.is_shared { node.clone() } else { std::mem::replace(node, Node::EmptyUuid) };
+        Ok(match node {
+            Node::Leaf(value) => value,
+            Node::List(items) => Value::List(self.values(&items, depth, left)?),
+            Node::Tuple(items) => Value::Tuple(self.values(&items, depth, left)?),
+            Node::Set(items) => Object::Set(hashable(self.values(&items, depth, left)?)?).into(),
+            Node::FrozenSet(items) => Object::FrozenSet(hashable(self.values(&items, depth, left)?)?).into(),
+            Node::Dict(items) => self.dict(&items, depth, left)?,
             Node::Global(_) | Node::Zone(_) | Node::EmptyUuid => {
                 return Err(PickleError::Malformed("a type stands where a value should"));
             }
         })
     }
 
-    fn values(&self, ids: &[Id], depth: usize, left: &mut usize) -> Result<Vec<Value>, PickleError> {
+    fn values(&mut self, ids: &[Id], depth: usize, left: &mut usize) -> Result<Vec<Value>, PickleError> {
         ids.iter().map(|&id| self.value(id, depth + 1, left)).collect()
     }
 
-    fn dict(&self, items: &[(Id, Id)], depth: usize, left: &mut usize) -> Result<Value, PickleError> {
+    fn dict(&mut self, items: &[(Id, Id)], depth: usize, left: &mut usize) -> Result<Value, PickleError> {
         let (keys, values): (Vec<Id>, Vec<Id>) = items.iter().copied().unzip();
         let keys = hashable(self.values(&keys, depth, left)?)?;
         let values = self.values(&values, depth, left)?;
@@ -472,8 +491,8 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// A copy of a leaf. Shared texts count by their length, too.
-fn shared(value: &Value, left: &mut usize) -> Result<Value, PickleError> {
+/// Texts count by their length, too, since they may be shared.
+fn weigh(value: &Value, left: &mut usize) -> Result<(), PickleError> {
     let bytes = match value {
         Value::Str(Text::Utf8(s)) => s.len(),
         Value::Str(Text::Surrogates(u)) => u.len() * 2,
@@ -485,7 +504,7 @@ fn shared(value: &Value, left: &mut usize) -> Result<Value, PickleError> {
         _ => 0,
     };
     *left = left.checked_sub(bytes / 16).ok_or(PickleError::TooLarge)?;
-    Ok(value.clone())
+    Ok(())
 }
 
 fn dict_of(keys: Vec<Value>, values: Vec<Value>) -> Value {
@@ -569,6 +588,20 @@ mod tests {
         }
         bomb.push(b'.');
         assert_eq!(loads(&bomb), Err(PickleError::TooLarge));
+    }
+
+    /// What is in two places is there in both, whether it was kept (`h`) or doubled (`2`).
+    #[test]
+    fn shared_values_are_in_each_place() {
+        let twice = |bytes| {
+            let Ok(Value::List(items)) = loads(bytes) else { panic!("{bytes:?}") };
+            assert_eq!(items, [Value::from("x"), Value::from("x")]);
+        };
+        twice(b"\x80\x04](\x8c\x01x\x94h\x00e.");
+        twice(b"\x80\x04](\x8c\x01x2e.");
+        twice(b"\x80\x04](\x8c\x01x\x8c\x01xe.");
+        let list = Value::List(vec![Value::Int(1)]);
+        assert_eq!(loads(b"\x80\x04]K\x01a\x94h\x00\x86."), Ok(Value::Tuple(vec![list.clone(), list])));
     }
 
     #[test]
