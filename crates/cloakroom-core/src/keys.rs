@@ -11,7 +11,16 @@ use crate::secret::{Secret, ct_eq};
 ///
 /// Whoever holds it is signed in, so it never prints.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct SessionKey(Arc<str>);
+pub struct SessionKey(Letters);
+
+/// The text of a key. One of the usual length stands in place: there is one in each request and each copy of a session.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Letters {
+    /// ASCII.
+    Usual([u8; SessionKey::NEW_LEN]),
+    /// Of any other length, or with other characters.
+    Other(Arc<str>),
+}
 
 impl SessionKey {
     /// Characters of a new key (S11).
@@ -30,33 +39,44 @@ impl SessionKey {
     /// ```
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Self::is_key(text).then(|| Self(text.into()))
+        Self::is_key(text).then(|| Self::of(text))
     }
 
     /// Whether [`parse`](Self::parse) takes it.
     #[must_use]
     pub fn is_key(text: &str) -> bool {
-        (text.len() >= 8 && text.is_ascii()) || text.chars().take(8).count() == 8
+        text.chars().take(8).count() == 8
+    }
+
+    fn of(text: &str) -> Self {
+        Self(match text.as_bytes().try_into() {
+            Ok(letters) if text.is_ascii() => Letters::Usual(letters),
+            _ => Letters::Other(text.into()),
+        })
     }
 
     /// Draws a new key: 32 characters of `a-z0-9`, 165 bits (S01, S11).
     #[must_use]
     pub fn generate(random: &dyn Random) -> Self {
-        Self(random_string(random, Self::NEW_LEN, LOWERCASE_ALPHANUMERIC).into())
+        Self::of(&random_string(random, Self::NEW_LEN, LOWERCASE_ALPHANUMERIC))
     }
 
     /// The key's text, for the store and the cookie alone.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Letters::Usual(letters) => std::str::from_utf8(letters).unwrap_or_default(),
+            Letters::Other(text) => text,
+        }
     }
 
     /// Whether a store may be asked for the key at all: up to 40 characters, none of them a control character (S13).
     #[must_use]
     pub fn may_be_stored(&self) -> bool {
-        // Most are letters and digits.
-        let is_plain = self.0.len() <= Self::COLUMN_LEN && self.0.bytes().all(|b| b.is_ascii_graphic());
-        is_plain || (self.0.chars().count() <= Self::COLUMN_LEN && !self.0.chars().any(char::is_control))
+        match &self.0 {
+            Letters::Usual(letters) => !letters.iter().any(u8::is_ascii_control),
+            Letters::Other(text) => text.chars().count() <= Self::COLUMN_LEN && !text.chars().any(char::is_control),
+        }
     }
 }
 
@@ -201,6 +221,24 @@ impl fmt::Debug for UserId {
 mod tests {
     use super::*;
     use crate::random::OsRandom;
+
+    /// S11, S13: keys of whatever length are kept as they came.
+    #[test]
+    fn a_key_is_its_text() {
+        let usual = "k3v9x0q2m7d1c8b5n4z6a0s9f8g7h6j5";
+        for text in
+            [usual, &usual[..31], &usual.repeat(2), "8 chars.", "ééééééééé", &"é".repeat(16), &"\u{7f}".repeat(32)]
+        {
+            let key = SessionKey::parse(text).unwrap();
+            assert_eq!(key.expose(), text);
+            assert_eq!(key, SessionKey::parse(text).unwrap());
+            let storable = text.chars().count() <= 40 && !text.chars().any(char::is_control);
+            assert_eq!(key.may_be_stored(), storable, "{text}");
+        }
+        assert_ne!(SessionKey::parse(usual), SessionKey::parse(&usual.to_uppercase()));
+        assert_eq!(SessionKey::generate(&OsRandom).expose().len(), SessionKey::NEW_LEN);
+        assert_eq!(format!("{:?}", SessionKey::parse(usual)), "Some(SessionKey(***))");
+    }
 
     /// D06, L03.
     #[test]
