@@ -38,6 +38,8 @@ struct Inner {
     hashing: Hashing,
     validators: Vec<Box<dyn PasswordValidator>>,
     backends: Arc<[BackendKind]>,
+    /// Their paths, in the same order: one text for all whom they let in.
+    backend_paths: Vec<Arc<str>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     reset: ResetPolicy,
@@ -166,6 +168,10 @@ impl Auth {
     /// Records an event and tells the listeners. For doors that know of events which happen outside of this crate.
     pub fn emit(&self, event: &AuthEvent) {
         self.0.listeners.emit(event);
+    }
+
+    pub(crate) fn backend_paths(&self) -> &[Arc<str>] {
+        &self.0.backend_paths
     }
 
     pub(crate) fn backends_shared(&self) -> Arc<[BackendKind]> {
@@ -352,6 +358,7 @@ impl AuthBuilder {
             keys: self.keys,
             hashing: Hashing { hashers: Arc::new(self.hashers), random: Arc::clone(&self.random), lane },
             validators: self.validators,
+            backend_paths: self.backends.iter().map(|backend| backend.path().into()).collect(),
             backends: self.backends.into(),
             clock: self.clock,
             random: self.random,

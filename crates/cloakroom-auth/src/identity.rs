@@ -86,7 +86,9 @@ impl Auth {
         let Some(path) = session.get_value(BACKEND_KEY) else {
             return Ok(Identity::Anonymous(Anonymous::NotSignedIn));
         };
-        let Some(backend) = path.as_str().and_then(|p| self.backend_by_path(p)) else {
+        let named = |backend: &BackendKind| path.as_str() == Some(backend.path());
+        let mut backends = self.backends().iter().zip(self.backend_paths());
+        let Some((backend, path)) = backends.find(|(backend, _)| named(backend)) else {
             return Ok(Identity::Anonymous(Anonymous::BackendUnknown));
         };
         let UserKey::Id(id) = id else { return Ok(Identity::Anonymous(Anonymous::UserGone)) };
@@ -107,7 +109,7 @@ impl Auth {
         };
         match fits {
             Ok(()) => {
-                let identity = Identity::User(user, backend.path().into());
+                let identity = Identity::User(user, Arc::clone(path));
                 if let Some(found) = found {
                     self.remember(session, &identity, found);
                 }
