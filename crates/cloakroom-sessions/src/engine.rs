@@ -12,7 +12,7 @@ use cloakroom_db::Freshness;
 
 use crate::engines::{CacheEngine, CachedDbEngine, DbEngine, FileEngine, MovingEngine, SignedCookiesEngine};
 use crate::error::EngineError;
-use crate::near::Origin;
+use crate::near::{NearSession, Origin};
 
 /// Where sessions are kept. `engine_suite!` states these rules as tests; every engine runs it.
 pub trait Engine: fmt::Debug + Send + Sync + 'static {
@@ -286,12 +286,19 @@ macro_rules! each {
 }
 
 impl AnyEngine {
-    /// The live session under `key`, if a copy in memory is known to be what the store has: no question is asked.
-    pub(crate) fn load_now(&self, key: &SessionKey, now: Timestamp) -> Option<Record> {
+    /// The copy in memory of the live session under `key`, if it is known to be what the store has: no question is asked.
+    pub(crate) fn copy(&self, key: &SessionKey, now: Timestamp) -> Option<Arc<NearSession>> {
         match self {
-            Self::Db(engine) => engine.load_now(key, now),
-            Self::Cache(engine) => engine.load_now(key, now),
+            Self::Db(engine) => engine.copy(key, now),
+            Self::Cache(engine) => engine.copy(key, now),
             _ => None,
+        }
+    }
+
+    /// Keeps a copy of which more was read than of the one that is kept.
+    pub(crate) fn keep_read(&self, key: &SessionKey, copy: &Arc<NearSession>) {
+        if let Self::Db(engine) = self {
+            engine.keep_read(key, copy);
         }
     }
 }

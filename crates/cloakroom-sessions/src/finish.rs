@@ -136,7 +136,10 @@ impl Sessions {
         let config = self.config();
         let shared = session.shared();
         let (accessed, modified, empty, rekeyed, came_by_older_name) = {
-            let state = shared.state();
+            let mut state = shared.state();
+            if let (Some(copy), Some(key)) = (state.take_reread(), &state.key) {
+                self.engine().keep_read(key, &copy);
+            }
             (state.accessed, state.modified, state.is_empty(), state.rekeyed, state.came_by_older_name)
         };
         if shared.cookie == RequestCookie::Present && empty {

@@ -61,7 +61,7 @@ impl LazySession {
     /// The session, if it is loaded; no access.
     #[must_use]
     pub fn loaded(&self) -> Option<Session> {
-        self.0.state().data.is_some().then(|| Session::new(Arc::clone(&self.0)))
+        self.0.state().is_loaded().then(|| Session::new(Arc::clone(&self.0)))
     }
 
     /// The key, unless there is none (any more). Before loading, that of the cookie, which may open nothing.

@@ -4,6 +4,10 @@
 //! it holds at this very moment, and as long as the session has neither ended nor been cleared away. So on SQLite nothing stale
 //! is ever served, whoever changed it: see [`Freshness`](cloakroom_db::Freshness) for each kind of database.
 //!
+//! Of most requests nobody reads more of the session than whom it names, which is remembered beside the copy. So a copy is
+//! the stored text, a third of the data's size; it is read when somebody asks for the data, and whoever does so again finds
+//! them read.
+//!
 //! Beside the copy stands who was seen with the session. That is a guess for the next look at the database, which then gives
 //! session and user in one statement; a wrong one costs a second statement and nothing else.
 
@@ -23,6 +27,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::engine::{Record, Version};
+use crate::text::TextCodec;
 
 /// Copies of sessions. What was used least goes first when they are too large together.
 pub(crate) struct NearSessions(Cache<SessionKey, Arc<NearSession>, Bytes, RandomState>);
@@ -35,12 +40,22 @@ pub(crate) struct NearSession {
     kept: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
+#[derive(Clone)]
 struct Copy {
     /// `None` where nothing tells how long it does: then it is the one read of a text, and no more.
     holds: Option<Holds>,
-    data: Arc<Dict>,
+    contents: Contents,
     version: Option<Version>,
     damage: Option<Anonymous>,
+}
+
+/// What a copy has of the data.
+#[derive(Clone)]
+enum Contents {
+    /// The data.
+    Read(Arc<Dict>),
+    /// The version's text, and what reads it.
+    Text(TextCodec),
 }
 
 /// How long a copy holds: until its store has another, and no longer than the session lives.
@@ -83,17 +98,10 @@ pub enum Keeping {
 }
 
 /// Where a record comes from.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Origin {
     pub(crate) near: Option<Arc<NearSession>>,
     pub(crate) joined: Option<JoinedUser>,
-}
-
-/// What it holds may be private.
-impl fmt::Debug for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Origin").field("near", &self.near.is_some()).finish_non_exhaustive()
-    }
 }
 
 impl NearSessions {
@@ -111,6 +119,13 @@ impl NearSessions {
 
     pub(crate) fn put(&self, key: &SessionKey, near: &Arc<NearSession>) {
         self.0.insert(key.clone(), Arc::clone(near));
+    }
+
+    /// Puts a copy in the place of the same one with less read of it, if that is still there.
+    pub(crate) fn renew(&self, key: &SessionKey, near: &Arc<NearSession>) {
+        if self.get(key).is_some_and(|there| there.is_same(near)) {
+            self.put(key, near);
+        }
     }
 
     pub(crate) fn remove(&self, key: &SessionKey) {
@@ -135,49 +150,86 @@ impl fmt::Debug for NearSessions {
 }
 
 impl NearSession {
-    /// Takes a copy of what was read.
+    /// A place for the guess, and no copy.
+    pub(crate) fn empty() -> Self {
+        Self::of(None)
+    }
+
+    /// A copy of what was read.
     pub(crate) fn new(record: &Record, holds: Option<Holds>) -> Self {
-        let Record { data, version, damage, .. } = record;
-        let bytes = OVERHEAD + version_bytes(version) + dict_bytes(data) + USER;
-        let copy = Copy { holds, data: Arc::clone(data), version: version.clone(), damage: *damage };
-        Self { copy: Some(copy), bytes, user: OnceLock::new(), kept: OnceLock::new() }
+        Self::of(Some(Copy::new(record, holds, Contents::Read(Arc::clone(&record.data)))))
     }
 
-    /// Takes none: there is but a place for the guess.
-    pub(crate) const fn without_copy() -> Self {
-        Self { copy: None, bytes: OVERHEAD, user: OnceLock::new(), kept: OnceLock::new() }
+    /// A copy of the text that was read by `codec`: the record's version. Texts that cannot be read are not read again.
+    pub(crate) fn of_text(record: &Record, holds: Holds, codec: &TextCodec) -> Self {
+        match (&record.version, record.damage) {
+            (Some(Version::Text(_)), None) => {
+                Self::of(Some(Copy::new(record, Some(holds), Contents::Text(codec.clone()))))
+            }
+            _ => Self::new(record, Some(holds)),
+        }
     }
 
-    /// The copy of `subject`, if it is what the store of this line has at `at`, a stamp taken just now.
-    pub(crate) fn record(
-        self: &Arc<Self>,
-        line: &Line,
-        subject: Subject<'_>,
-        at: Stamp,
-        now: Timestamp,
-    ) -> Option<Record> {
-        let copy = self.copy.as_ref()?;
-        let holds = copy.holds?;
+    fn of(copy: Option<Copy>) -> Self {
+        let bytes = OVERHEAD + copy.as_ref().map_or(0, Copy::bytes);
+        Self { copy, bytes, user: OnceLock::new(), kept: OnceLock::new() }
+    }
+
+    /// Whether the copy is what the store of this line has under `subject` at `at`, a stamp taken just now.
+    pub(crate) fn holds(&self, line: &Line, subject: Subject<'_>, at: Stamp, now: Timestamp) -> bool {
+        let Some(Copy { holds: Some(holds), .. }) = &self.copy else { return false };
         let lives = match holds.end {
             End::At(end) => end > now && line.is_kept(end),
             End::In(end) => end.is_none_or(|end| Instant::now() < end),
         };
-        (lives && line.holds(holds.read_at, at, subject)).then(|| self.read_of(copy))
+        lives && line.holds(holds.read_at, at, subject)
+    }
+
+    /// The copy as a record; none where there is no copy.
+    pub(crate) fn record(self: &Arc<Self>) -> Option<Record> {
+        let copy = self.copy.as_ref()?;
+        let origin = Origin { near: Some(Arc::clone(self)), joined: None };
+        Some(Record { data: copy.read(), version: copy.version.clone(), damage: copy.damage, origin })
     }
 
     /// What was read of `text` before, if it was the text of this copy. Nothing is assumed of what the store has now: the text
     /// comes from there.
     pub(crate) fn read_before(self: &Arc<Self>, text: &str) -> Option<Record> {
-        let copy = self.copy.as_ref()?;
-        matches!(&copy.version, Some(Version::Text(before)) if **before == *text).then(|| self.read_of(copy))
+        match self.version() {
+            Some(Version::Text(before)) if **before == *text => self.record(),
+            _ => None,
+        }
     }
 
-    fn read_of(self: &Arc<Self>, copy: &Copy) -> Record {
-        Record {
-            data: Arc::clone(&copy.data),
-            version: copy.version.clone(),
-            damage: copy.damage,
-            origin: Origin { near: Some(Arc::clone(self)), joined: None },
+    /// The copy's data, if they were read.
+    pub(crate) fn data(&self) -> Option<&Arc<Dict>> {
+        match &self.copy.as_ref()?.contents {
+            Contents::Read(data) => Some(data),
+            Contents::Text(_) => None,
+        }
+    }
+
+    /// The same copy with its data read, and the data.
+    pub(crate) fn read(&self) -> (Self, Arc<Dict>) {
+        let data = self.copy.as_ref().map(Copy::read).unwrap_or_default();
+        let contents = Contents::Read(Arc::clone(&data));
+        let read = Self::of(self.copy.clone().map(|copy| Copy { contents, ..copy }));
+        (Self { user: self.user.clone(), kept: self.kept.clone(), ..read }, data)
+    }
+
+    pub(crate) fn version(&self) -> Option<&Version> {
+        self.copy.as_ref()?.version.as_ref()
+    }
+
+    pub(crate) fn damage(&self) -> Option<Anonymous> {
+        self.copy.as_ref()?.damage
+    }
+
+    /// Whether both are copies of one and the same stored text.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self.version(), other.version()) {
+            (Some(Version::Text(ours)), Some(Version::Text(theirs))) => Arc::ptr_eq(ours, theirs),
+            _ => false,
         }
     }
 
@@ -190,17 +242,41 @@ impl NearSession {
         self.user.get_or_init(|| user.clone());
     }
 
-    /// Whether `data` is the copy's, unchanged.
-    pub(crate) fn is_of(&self, data: &Arc<Dict>) -> bool {
-        self.copy.as_ref().is_some_and(|copy| Arc::ptr_eq(&copy.data, data))
-    }
-
     pub(crate) fn kept<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.kept.get().and_then(|kept| Arc::clone(kept).downcast().ok())
     }
 
     pub(crate) fn keep<T: Any + Send + Sync>(&self, value: Arc<T>) {
         self.kept.get_or_init(|| value);
+    }
+}
+
+impl Copy {
+    fn new(record: &Record, holds: Option<Holds>, contents: Contents) -> Self {
+        Self { holds, contents, version: record.version.clone(), damage: record.damage }
+    }
+
+    fn read(&self) -> Arc<Dict> {
+        match (&self.contents, &self.version) {
+            (Contents::Read(data), _) => Arc::clone(data),
+            (Contents::Text(codec), Some(Version::Text(text))) => codec.decode(text).0,
+            (Contents::Text(_), _) => Arc::default(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let data = match &self.contents {
+            Contents::Read(data) => dict_bytes(data),
+            Contents::Text(_) => 0,
+        };
+        version_bytes(&self.version) + data + USER
+    }
+}
+
+/// What it holds may be private.
+impl fmt::Debug for NearSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NearSession").field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
 
@@ -295,12 +371,13 @@ mod tests {
     #[test]
     fn a_text_is_read_once() {
         let line = Line::new();
-        let near = Arc::new(NearSession::new(&record(3), None));
-        assert!(near.record(&line, Subject::Entry("a"), line.stamp(), Timestamp::UNIX_EPOCH).is_none());
+        let read = record(3);
+        let near = Arc::new(NearSession::new(&read, None));
+        assert!(!near.holds(&line, Subject::Entry("a"), line.stamp(), Timestamp::UNIX_EPOCH));
         let again = near.read_before("yyy").unwrap();
-        assert!(near.is_of(&again.data));
+        assert!(Arc::ptr_eq(&again.data, &read.data));
         assert!(near.read_before("yy").is_none() && near.read_before("yyyy").is_none());
-        assert!(Arc::new(NearSession::without_copy()).read_before("").is_none());
+        assert!(Arc::new(NearSession::empty()).read_before("").is_none());
     }
 
     /// S21: each kind of end ends a copy, whatever the line knows.
@@ -310,13 +387,13 @@ mod tests {
         let subject = Subject::Entry("a");
         let now = Timestamp::from_secs(1_000);
         let lives = |end| {
-            let near = Arc::new(NearSession::new(&record(1), Some(Holds { read_at: line.stamp(), end })));
-            near.record(&line, subject, line.stamp(), now).is_some()
+            let holds = Holds { read_at: line.stamp(), end };
+            NearSession::new(&record(1), Some(holds)).holds(&line, subject, line.stamp(), now)
         };
         assert!(lives(End::At(now.plus_micros(1))) && !lives(End::At(now)));
         let moment = Instant::now();
         assert!(lives(End::In(None)) && lives(End::In(Some(moment + std::time::Duration::from_secs(60)))));
         assert!(!lives(End::In(Some(moment))));
-        assert!(!NearSession::without_copy().is_of(&Arc::default()));
+        assert!(!NearSession::empty().holds(&line, subject, line.stamp(), now));
     }
 }

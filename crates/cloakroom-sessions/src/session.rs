@@ -293,7 +293,7 @@ impl Session {
 
     /// Remembers who is signed in: when the session is read the next time, this user is read with it.
     pub fn saw_user(&self, user: &UserId) {
-        if let Some(near) = &self.state().origin.near {
+        if let Some(near) = self.state().near() {
             near.saw(user);
         }
     }
@@ -301,13 +301,11 @@ impl Session {
     /// The user who was read together with the session.
     #[must_use]
     pub fn joined_user(&self) -> Option<JoinedUser> {
-        self.state().origin.joined.clone()
+        self.state().joined_user()
     }
 
     fn near(&self) -> Option<Arc<NearSession>> {
-        let state = self.state();
-        let (near, data) = (state.origin.near.as_ref()?, state.data.as_ref()?);
-        near.is_of(data).then(|| Arc::clone(near))
+        self.state().near_unchanged().cloned()
     }
 }
 

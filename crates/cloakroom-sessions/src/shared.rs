@@ -11,7 +11,6 @@ use cloakroom_core::value::Dict;
 use crate::config::DeadCookie;
 use crate::engine::{AnyEngine, Change, Created, Engine, Loaded, Record, Saved};
 use crate::error::{EngineError, SessionError};
-use crate::near::Origin;
 use crate::sessions::Inner;
 use crate::state::{Load, State};
 
@@ -79,13 +78,20 @@ impl Shared {
             return true;
         }
         let Ok(_gate) = self.gate.try_lock() else { return false };
-        if !self.older.is_empty() || self.is_loaded() {
-            return self.is_loaded();
+        self.load_copy()
+    }
+
+    /// Takes in the copy in memory, if there is one that holds and nothing was loaded meanwhile; whether it is loaded.
+    fn load_copy(&self) -> bool {
+        let mut state = self.state();
+        if !state.is_loaded()
+            && self.older.is_empty()
+            && let Some(key) = &state.key
+            && let Some(copy) = self.site.engine.copy(key, self.site.clock.now())
+        {
+            state.found(copy);
         }
-        let Some(key) = self.key() else { return false };
-        let Some(record) = self.site.engine.load_now(&key, self.site.clock.now()) else { return false };
-        self.take_in(Loaded::Live(record));
-        true
+        state.is_loaded()
     }
 
     pub(crate) async fn save(&self) -> Result<(), SessionError> {
@@ -109,7 +115,7 @@ impl Shared {
             self.create_held(None).await?;
             return Ok(Created::Yes(None));
         };
-        let data = self.data_without_loading();
+        let data = self.state().data_without_loading();
         self.admit(&key)?;
         let edits = std::mem::take(&mut self.state().edits);
         let created = self.site.engine.create(&key, &data, self.site.clock.now()).await;
@@ -145,9 +151,7 @@ impl Shared {
         self.delete_held().await?;
         let mut state = self.state();
         state.clear();
-        state.key = None;
-        state.version = None;
-        state.origin = Origin::default();
+        state.forget_key();
         state.rekeyed = true;
         if had_key {
             state.reason = Some(Anonymous::SignedOut);
@@ -226,11 +230,11 @@ impl Shared {
     fn is_loaded(&self) -> bool {
         let mut state = self.state();
         state.accessed = true;
-        state.data.is_some()
+        state.is_loaded()
     }
 
     async fn load_held(&self) -> Result<(), SessionError> {
-        if self.is_loaded() {
+        if self.is_loaded() || self.load_copy() {
             return Ok(());
         }
         let mut loaded = match self.key() {
@@ -290,7 +294,7 @@ impl Shared {
     fn take_in(&self, loaded: Loaded) -> Next {
         let nothing = |reason| Record::new(Arc::default(), None, Some(reason));
         let mut state = self.state();
-        if state.data.is_some() {
+        if state.is_loaded() {
             return Next::Ready;
         }
         match loaded {
@@ -370,7 +374,7 @@ impl Shared {
             self.state().set_modified(true);
             return Ok(());
         }
-        let data = self.data_without_loading();
+        let data = self.state().data_without_loading();
         let edits = std::mem::take(&mut self.state().edits);
         let engine = &self.site.engine;
         let now = self.site.clock.now();
@@ -420,7 +424,7 @@ impl Shared {
             }
             let mut state = self.state();
             state.key = None;
-            state.data = Some(Arc::default());
+            state.empty();
             state.set_modified(true);
             return Ok(());
         }
@@ -436,7 +440,7 @@ impl Shared {
     fn seal(&self) -> Result<(), SessionError> {
         let AnyEngine::SignedCookies(engine) = self.site.engine.current() else { return Ok(()) };
         let mut state = self.state();
-        let data = state.data.clone().unwrap_or_default();
+        let data = state.data().cloned().unwrap_or_default();
         state.key = Some(engine.seal(&data, self.site.clock.now())?);
         state.set_modified(true);
         Ok(())
@@ -453,17 +457,6 @@ impl Shared {
     fn key(&self) -> Option<SessionKey> {
         self.state().key.clone()
     }
-
-    /// What is in memory. What was not loaded by then counts as empty from here on: a save replaces what is stored,
-    /// and does not add to it (S41).
-    fn data_without_loading(&self) -> Arc<Dict> {
-        let mut state = self.state();
-        state.accessed = true;
-        if state.data.is_none() {
-            state.edits.clear();
-        }
-        Arc::clone(state.data.get_or_insert_default())
-    }
 }
 
 impl fmt::Debug for Shared {
@@ -471,7 +464,7 @@ impl fmt::Debug for Shared {
         let state = self.state();
         f.debug_struct("Session")
             .field("cookie", &self.cookie)
-            .field("loaded", &state.data.is_some())
+            .field("loaded", &state.is_loaded())
             .field("accessed", &state.accessed)
             .field("modified", &state.modified)
             .field("reason", &state.reason)

@@ -8,21 +8,27 @@ use cloakroom_core::value::{Dict, Text, Value};
 
 use crate::edits::Edits;
 use crate::engine::{Base, Record, Version};
-use crate::near::Origin;
+use crate::near::{JoinedUser, NearSession, Origin};
 
 /// Everything that changes while a request runs.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of Django's, or as independent of the others")]
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) key: Option<SessionKey>,
-    /// `None` until something was loaded or cleared (Django's missing `_session_cache`).
-    pub(crate) data: Option<Arc<Dict>>,
+    /// `None` until something was loaded or cleared (Django's missing `_session_cache`), and until the copy was read.
+    data: Option<Arc<Dict>>,
+    /// The copy in memory that was loaded, until somebody asks for the data in its text.
+    unread: Option<Arc<NearSession>>,
+    /// Whether the data are what was loaded, unchanged.
+    as_loaded: bool,
+    /// Whether the copy in memory was read by this request.
+    reread: bool,
     pub(crate) accessed: bool,
     pub(crate) modified: bool,
     pub(crate) edits: Edits,
-    pub(crate) version: Option<Version>,
+    version: Option<Version>,
     /// Where the data comes from.
-    pub(crate) origin: Origin,
+    origin: Origin,
     pub(crate) reason: Option<Anonymous>,
     /// Whether what is modified is in the store already, and only the cookie is due.
     pub(crate) stored: bool,
@@ -47,6 +53,9 @@ impl State {
         Self {
             key,
             data: None,
+            unread: None,
+            as_loaded: false,
+            reread: false,
             accessed: false,
             modified: false,
             edits: Edits::default(),
@@ -62,17 +71,58 @@ impl State {
 
     /// True without a key and without data (S12). Never loads, and is no access.
     pub(crate) fn is_empty(&self) -> bool {
-        self.key.is_none() && self.data.as_ref().is_none_or(|d| d.is_empty())
+        self.key.is_none() && self.unread.is_none() && self.data.as_ref().is_none_or(|d| d.is_empty())
+    }
+
+    pub(crate) const fn is_loaded(&self) -> bool {
+        self.data.is_some() || self.unread.is_some()
+    }
+
+    /// The data, unless nothing was loaded. No access.
+    pub(crate) fn data(&mut self) -> Option<&Arc<Dict>> {
+        if let Some(near) = self.unread.take() {
+            let (near, data) = near.read();
+            self.version = near.version().cloned();
+            self.origin.near = Some(Arc::new(near));
+            self.data = Some(data);
+            self.reread = true;
+        }
+        self.data.as_ref()
+    }
+
+    fn data_or_default(&mut self) -> Arc<Dict> {
+        self.data().cloned().unwrap_or_default()
+    }
+
+    /// What is remembered with the stored session, whatever became of the data since.
+    pub(crate) fn near(&self) -> Option<&Arc<NearSession>> {
+        self.unread.as_ref().or(self.origin.near.as_ref())
+    }
+
+    /// The same, as long as the data are what was loaded.
+    pub(crate) fn near_unchanged(&self) -> Option<&Arc<NearSession>> {
+        self.near().filter(|_| self.as_loaded)
+    }
+
+    /// The copy in memory with its data, if this request was the one to read and did not change them: for the next one.
+    pub(crate) fn take_reread(&mut self) -> Option<Arc<NearSession>> {
+        let near = self.near_unchanged().filter(|_| self.reread).cloned();
+        self.reread = false;
+        near
+    }
+
+    pub(crate) fn joined_user(&self) -> Option<JoinedUser> {
+        self.origin.joined.clone()
     }
 
     pub(crate) fn get(&mut self, key: &str) -> Option<&Value> {
         self.access();
-        self.data.as_ref()?.get(key)
+        self.data()?.get(key)
     }
 
     pub(crate) fn items(&mut self) -> Arc<Dict> {
         self.access();
-        self.data.clone().unwrap_or_default()
+        self.data_or_default()
     }
 
     pub(crate) fn set(&mut self, key: Text, value: Value) {
@@ -85,7 +135,7 @@ impl State {
     /// `del s[key]`: nothing happens when it is absent (S15).
     pub(crate) fn remove(&mut self, key: &str) -> Option<Value> {
         self.access();
-        if !self.data.as_ref()?.contains_key(key) {
+        if !self.data()?.contains_key(key) {
             return None;
         }
         self.edits.touch(&key.into());
@@ -114,11 +164,10 @@ impl State {
     /// Changes data out of sight of [`modified`](Self::modified), as a nested value is changed in Python (S14).
     pub(crate) fn alter<R>(&mut self, change: impl FnOnce(&mut Dict) -> R) -> R {
         self.access();
-        let before = self.data.clone().unwrap_or_default();
+        let before = self.data_or_default();
         let result = change(self.data_mut());
-        if let Some(after) = &self.data {
-            self.edits.touch_differences(&before, after);
-        }
+        let after = self.data_or_default();
+        self.edits.touch_differences(&before, &after);
         self.stored &= self.edits.is_empty();
         result
     }
@@ -126,9 +175,34 @@ impl State {
     /// Empties without loading, keeps the key (S16).
     pub(crate) fn clear(&mut self) {
         self.access();
-        self.data = Some(Arc::default());
+        self.empty();
         self.edits.clear();
         self.modify();
+    }
+
+    /// There are no data from here on, whatever is stored.
+    pub(crate) fn empty(&mut self) {
+        self.unread = None;
+        self.data = Some(Arc::default());
+        self.as_loaded = false;
+    }
+
+    /// What is in memory. What was not loaded by then counts as empty from here on: a save replaces what is stored,
+    /// and does not add to it (S41).
+    pub(crate) fn data_without_loading(&mut self) -> Arc<Dict> {
+        self.accessed = true;
+        if !self.is_loaded() {
+            self.edits.clear();
+            self.empty();
+        }
+        self.data_or_default()
+    }
+
+    /// The session has no key, and nothing is known of what was stored under the one that it had.
+    pub(crate) fn forget_key(&mut self) {
+        self.key = None;
+        self.version = None;
+        self.origin = Origin::default();
     }
 
     pub(crate) fn set_modified(&mut self, modified: bool) {
@@ -141,20 +215,38 @@ impl State {
         let modified = load == Load::Modifies;
         self.modified_before_load = (modified && !self.modified).then_some(self.modified);
         self.data = Some(record.data);
+        self.unread = None;
+        self.as_loaded = true;
         self.version = record.version;
         self.origin = record.origin;
         self.reason = record.damage;
         self.modified |= modified;
     }
 
+    /// Takes in a copy in memory that holds.
+    pub(crate) fn found(&mut self, near: Arc<NearSession>) {
+        self.modified_before_load = None;
+        self.as_loaded = true;
+        self.reason = near.damage();
+        match near.data() {
+            None => self.unread = Some(near),
+            Some(data) => {
+                self.data = Some(Arc::clone(data));
+                self.version = near.version().cloned();
+                self.origin = Origin { near: Some(near), joined: None };
+            }
+        }
+    }
+
     /// Where a save starts from, the data to save, and the changes in it, which count as saved from now on.
     pub(crate) fn begin_save(&mut self) -> (Base, Arc<Dict>, Edits) {
+        let data = self.data_or_default();
         let base = match (&self.version, self.edits.is_cleared()) {
             (_, true) => Base::Nothing,
             (Some(version), false) => Base::Version(version.clone()),
             (None, false) => Base::Unknown,
         };
-        (base, self.data.clone().unwrap_or_default(), std::mem::take(&mut self.edits))
+        (base, data, std::mem::take(&mut self.edits))
     }
 
     /// Takes in what was saved, under changes made while the save was under way.
@@ -168,6 +260,8 @@ impl State {
     }
 
     fn data_mut(&mut self) -> &mut Dict {
+        self.data();
+        self.as_loaded = false;
         Arc::make_mut(self.data.get_or_insert_default())
     }
 

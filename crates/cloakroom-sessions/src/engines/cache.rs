@@ -14,6 +14,7 @@ use crate::engines::entries::{Entries, Found};
 use crate::error::EngineError;
 use crate::examine::{Contents, Examined, Life, Stored};
 use crate::lifetime::Lifetime;
+use crate::near::NearSession;
 
 /// Before each key, in a key space of its own (S14 of the threat list, S50).
 const KEY_PREFIX: &str = "django.contrib.sessions.cache";
@@ -52,7 +53,7 @@ impl CacheEngine {
     }
 
     /// The copy of a live session, if it holds.
-    pub(crate) fn load_now(&self, key: &SessionKey, now: Timestamp) -> Option<Record> {
+    pub(crate) fn copy(&self, key: &SessionKey, now: Timestamp) -> Option<Arc<NearSession>> {
         self.entries.copy(key, now)
     }
 
@@ -150,7 +151,7 @@ impl Engine for CacheEngine {
     }
 
     async fn delete(&self, key: &SessionKey) -> Result<(), EngineError> {
-        Ok(self.cache().delete(&self.entries.key(key)).await?)
+        Ok(self.entries.delete(key).await?)
     }
 
     async fn exists(&self, key: &SessionKey, now: Timestamp) -> Result<bool, EngineError> {

@@ -177,7 +177,7 @@ impl CachedDbEngine {
                 Ok(None) | Err(_) => break,
             }
         }
-        self.cache().delete(&self.entries.key(key)).await
+        self.entries.delete(key).await
     }
 
     async fn put(
@@ -266,12 +266,12 @@ impl Engine for CachedDbEngine {
     async fn delete(&self, key: &SessionKey) -> Result<(), EngineError> {
         let _lock = self.locks.of(key).lock().await;
         // Fails before anything is changed where the copy could not be deleted afterwards.
-        self.cache().delete(&self.entries.key(key)).await?;
+        self.entries.delete(key).await?;
         self.db.delete(key).await?;
         if self.cache().is_shared() {
             // Another node may have copied the row meanwhile. A copy that stays would keep the session alive, so this
             // failure counts (S53).
-            self.cache().delete(&self.entries.key(key)).await?;
+            self.entries.delete(key).await?;
         }
         Ok(())
     }

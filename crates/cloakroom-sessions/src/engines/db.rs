@@ -56,12 +56,15 @@ impl DbEngine {
     }
 
     /// The copy of a live session, if it is known to be what the database has.
-    pub(crate) fn load_now(&self, key: &SessionKey, now: Timestamp) -> Option<Record> {
+    pub(crate) fn copy(&self, key: &SessionKey, now: Timestamp) -> Option<Arc<NearSession>> {
         let at = self.db.stamp()?;
-        if !key.may_be_stored() {
-            return None;
-        }
-        self.near.get(key)?.record(self.db.line(), Subject::Session(key), at, now)
+        let near = self.near.get(key)?;
+        near.holds(self.db.line(), Subject::Session(key), at, now).then_some(near)
+    }
+
+    /// Keeps a copy of which more was read than of the one that is kept.
+    pub(crate) fn keep_read(&self, key: &SessionKey, copy: &Arc<NearSession>) {
+        self.near.renew(key, copy);
     }
 
     /// Keeps a copy of what was just written, if it reads as it was written: the next request need not ask for it.
@@ -152,12 +155,15 @@ impl Engine for DbEngine {
         if !key.may_be_stored() {
             return Ok(Loaded::Absent(Anonymous::KeyMalformed));
         }
-        if let Some(record) = self.load_now(key, now) {
-            return Ok(Loaded::Live(record));
-        }
         // Before the question: what is changed while it is asked must not be kept as it was.
         let (read_at, ticket) = (self.db.line().stamp(), self.db.stamp());
         let near = self.near.get(key);
+        if let (Some(near), Some(at)) = (&near, ticket)
+            && near.holds(self.db.line(), Subject::Session(key), at, now)
+            && let Some(record) = near.record()
+        {
+            return Ok(Loaded::Live(record));
+        }
         let (row, joined) = match near.as_ref().and_then(|near| near.user()) {
             Some(guess) => {
                 let keeping = if ticket.is_some() { Keeping::Line } else { Keeping::Request };
@@ -179,10 +185,13 @@ impl Engine for DbEngine {
         let is_as_before = before.is_some();
         let mut record = before.unwrap_or_else(|| self.record(row.session_data));
         if !is_as_before || ticket.is_some() {
-            let holds = ticket.map(|read_at| Holds { read_at, end: End::At(row.expire_date) });
-            let is_lasting = self.codec.is_lasting();
-            let near = if is_lasting { NearSession::new(&record, holds) } else { NearSession::without_copy() };
-            let near = Arc::new(near);
+            let near = Arc::new(match ticket {
+                _ if !self.codec.is_lasting() => NearSession::empty(),
+                Some(read_at) => {
+                    NearSession::of_text(&record, Holds { read_at, end: End::At(row.expire_date) }, &self.codec)
+                }
+                None => NearSession::new(&record, None),
+            });
             self.near.put(key, &near);
             record.origin.near = Some(near);
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_cache::{Cache, Kept, Stamped, Watch, Watched};
+use cloakroom_cache::{Cache, CacheError, Kept, Stamped, Watch, Watched};
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::near::Subject;
@@ -69,17 +69,23 @@ impl Entries {
         Ok(self.cache.get_stamped(&self.key(key), now).await?)
     }
 
+    /// Deletes what the cache has.
+    pub(crate) async fn delete(&self, key: &SessionKey) -> Result<(), CacheError> {
+        self.cache.delete(&self.key(key)).await
+    }
+
     /// The copy, if it holds.
-    pub(crate) fn copy(&self, key: &SessionKey, now: Timestamp) -> Option<Record> {
+    pub(crate) fn copy(&self, key: &SessionKey, now: Timestamp) -> Option<Arc<NearSession>> {
         let near = self.near.as_ref()?;
         let at = near.watch.stamp()?;
-        near.copies.get(key)?.record(near.watch.line(), Subject::Entry(key.expose()), at, now)
+        let copy = near.copies.get(key)?;
+        copy.holds(near.watch.line(), Subject::Entry(key.expose()), at, now).then_some(copy)
     }
 
     /// A copy, or what the cache has.
     pub(crate) async fn find(&self, key: &SessionKey, now: Timestamp) -> Result<Found, EngineError> {
         let Some(near) = &self.near else { return Ok(Found::Stored(self.stored(key, now).await?, None)) };
-        if let Some(record) = self.copy(key, now) {
+        if let Some(record) = self.copy(key, now).and_then(|copy| copy.record()) {
             return Ok(Found::Near(record));
         }
         let Watched { found, kept } = self.cache.get_watched(&near.watch, &self.key(key), now).await?;

@@ -220,12 +220,12 @@ impl Sessions {
         let Some(index) = self.index() else { return };
         let now = self.now();
         let (key, end) = {
-            let state = session.shared().state();
-            let Some(key) = state.key.as_ref() else { return };
+            let mut state = session.shared().state();
             let end = match usage {
                 Usage::Read => None,
-                Usage::Saved => state.data.as_ref().and_then(|data| self.lifetime().date(data, now).ok()),
+                Usage::Saved => state.data().and_then(|data| self.lifetime().date(data, now).ok()),
             };
+            let Some(key) = state.key.as_ref() else { return };
             let interval = i64::try_from(SessionIndex::INTERVAL.as_micros()).unwrap_or(i64::MAX);
             if !index.0.seen.is_due(key, now, end, interval) {
                 return;
