@@ -4,16 +4,16 @@
 //! and not its own queue.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
 use crate::Failure;
 use crate::load::{Order, Request};
-use crate::measure::{LOAD_CORE, Plan, SERVER_CORE, run_statement, sample};
+use crate::measure::{LOAD_CORE, Plan, SERVER_CORE, median, run_statement, sample};
 use crate::paced::{Pace, Paced, p99};
-use crate::process::{Server, spare_address};
+use crate::process::{Server, pinned, spare_address};
 use crate::servers::Prepared;
 
 /// Signed-in pages a second.
@@ -100,7 +100,8 @@ pub(crate) fn run(plan: &Plan, folder: &Path, sqlite: &Prepared, stored: u64) ->
     clear(sqlite)?;
     let clear = began.elapsed();
     let clearing = p99(&readers.finish()?).ok_or("no page was answered")?;
-    Ok(Beside { quiet: median(quiet)?, writing: median(writing)?, clearing, cleared: expired, clear, copy_bytes })
+    let [quiet, writing] = [quiet, writing].map(|times| median(times).ok_or("nothing was timed"));
+    Ok(Beside { quiet: quiet?, writing: writing?, clearing, cleared: expired, clear, copy_bytes })
 }
 
 fn during(server: &Server, pages: &Pace, load: Duration) -> Result<Duration, Failure> {
@@ -112,16 +113,9 @@ fn during(server: &Server, pages: &Pace, load: Duration) -> Result<Duration, Fai
 /// Runs `cloakroom clearsessions` on the load's core, where it gives way to the load: what it takes of a processor is not
 /// what is asked here.
 fn clear(sqlite: &Prepared) -> Result<(), Failure> {
-    let program = sqlite.ours("cloakroom");
-    let mut command = Command::new("taskset");
-    command.args(["-c", &LOAD_CORE.to_string(), "nice", "-n", "19"]).arg(program.get_program()).arg("clearsessions");
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    let output = command.stdin(Stdio::null()).output()?;
+    let mut command = sqlite.ours("cloakroom");
+    command.arg("clearsessions");
+    let output = pinned(&command, LOAD_CORE, &["nice", "-n", "19"]).stdin(Stdio::null()).output()?;
     if output.status.success() {
         return Ok(());
     }
@@ -147,9 +141,4 @@ fn copy_bytes(plan: &Plan, folder: &Path, sqlite: &Prepared, stored: u64) -> Res
     let before = meet(FEW)?;
     let after = meet(all)?;
     Ok(after.saturating_sub(before) as f64 / (all - FEW) as f64)
-}
-
-fn median(mut times: Vec<Duration>) -> Result<Duration, Failure> {
-    times.sort_unstable();
-    Ok(times.get(times.len() / 2).copied().ok_or("nothing was timed")?)
 }

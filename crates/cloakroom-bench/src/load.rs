@@ -1,4 +1,4 @@
-//! Load from wrk, in a process and on a core of its own.
+//! Load of pages, from wrk, in a process and on a core of its own.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -8,7 +8,6 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::Failure;
-use crate::fill::PASSWORD;
 
 /// Connections that are open at once.
 const CONNECTIONS: usize = 16;
@@ -33,11 +32,6 @@ pub(crate) enum Request {
         count: u64,
         /// Who comes when.
         order: Order,
-    },
-    /// The log-in of alice.
-    Login {
-        /// How many log in at once.
-        at_once: usize,
     },
 }
 
@@ -88,20 +82,7 @@ impl Request {
                      return before .. string.format(\"%032d\", turn) .. behind\nend\n"
                 )
             }
-            Self::Login { .. } => {
-                let token = "a".repeat(32);
-                format!(
-                    "local body = \"csrfmiddlewaretoken={token}&username=alice&password={PASSWORD}\"\n\
-                     local headers = {{Host = \"localhost\", Cookie = \"csrftoken={token}\"}}\n\
-                     headers[\"Content-Type\"] = \"application/x-www-form-urlencoded\"\n\
-                     request = function() return wrk.format(\"POST\", \"/login/\", headers, body) end\n"
-                )
-            }
         }
-    }
-
-    fn connections(&self) -> usize {
-        if let Self::Login { at_once } = self { *at_once } else { CONNECTIONS }
     }
 }
 
@@ -117,7 +98,7 @@ pub(crate) fn run(
     fs::write(&script, request.script())?;
     let output = Command::new("taskset")
         .args(["-c", &core.to_string(), "wrk", "-t1", "--latency", "--timeout", "30s"])
-        .args([format!("-c{}", request.connections()), format!("-d{}s", during.as_secs())])
+        .args([format!("-c{}", CONNECTIONS), format!("-d{}s", during.as_secs())])
         .arg("-s")
         .arg(&script)
         .arg(format!("http://{address}/"))

@@ -10,6 +10,7 @@ mod beside;
 mod fill;
 mod gate;
 mod load;
+mod logins;
 mod measure;
 mod paced;
 mod page;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::Failure;
 use crate::beside::{self, Beside};
 use crate::load::{self, Met, Order, Request};
+use crate::logins;
 use crate::process::{Server, spare_address};
 use crate::servers::{Kind, Prepared, STORED};
 
@@ -54,11 +55,6 @@ impl Page {
         }
     }
 
-    /// Whether one request takes so long that what is under way at the end would count.
-    const fn is_long(self) -> bool {
-        matches!(self, Self::Login | Self::Logins)
-    }
-
     /// Whether it says anything of this server.
     fn concerns(self, kind: Kind) -> bool {
         match self {
@@ -70,16 +66,22 @@ impl Page {
         }
     }
 
-    fn request(self, prepared: &Prepared) -> Request {
+    fn asks(self, prepared: &Prepared) -> Asks {
         let path = match self {
-            Self::Anonymous => return Request::Anonymous,
-            Self::Login => return Request::Login { at_once: 1 },
-            Self::Logins => return Request::Login { at_once: 8 },
+            Self::Anonymous => return Asks::Pages(Request::Anonymous),
+            Self::Login => return Asks::LogIns { at_once: 1 },
+            Self::Logins => return Asks::LogIns { at_once: 8 },
             Self::SignedIn => "/profile/",
             Self::Count => "/count/",
         };
-        Request::Keys { path, cookie: prepared.kind.cookie(), file: prepared.keys() }
+        Asks::Pages(Request::Keys { path, cookie: prepared.kind.cookie(), file: prepared.keys() })
     }
+}
+
+/// What a server is asked for.
+enum Asks {
+    Pages(Request),
+    LogIns { at_once: usize },
 }
 
 /// Medians of a page's rounds.
@@ -175,8 +177,12 @@ fn compare(plan: &Plan, folder: &Path, prepared: &[Prepared], figures: &mut Figu
         }
         for round in 0..=plan.rounds {
             for (one, server) in &servers {
-                let during = if page.is_long() { plan.load.max(LONG) } else { plan.load };
-                let sample = sample(server, &page.request(one), during, folder)?;
+                let sample = match page.asks(one) {
+                    Asks::Pages(request) => sample(server, &request, plan.load, folder)?,
+                    Asks::LogIns { at_once } => {
+                        counted(server, || logins::run(server.address(), at_once, plan.load.max(LONG)))?
+                    }
+                };
                 // The first round warms up.
                 if round > 0 {
                     samples.entry((one.kind, page)).or_default().push(sample);
@@ -200,24 +206,34 @@ pub(crate) fn sample(
     during: Duration,
     folder: &Path,
 ) -> Result<(Duration, Met), Failure> {
+    counted(server, || load::run(server.address(), request, during, LOAD_CORE, folder))
+}
+
+/// What a load met, and the server's processor time for each request of it.
+fn counted(server: &Server, load: impl FnOnce() -> Result<Met, Failure>) -> Result<(Duration, Met), Failure> {
     let before = server.cpu();
-    let met = load::run(server.address(), request, during, LOAD_CORE, folder)?;
+    let met = load()?;
     let spent = server.cpu().saturating_sub(before);
     Ok((spent.div_f64(met.requests.max(1) as f64), met))
 }
 
 fn medians(samples: &Samples) -> Figure {
-    let median = |of: &dyn Fn(&(Duration, Met)) -> f64| {
-        let mut all: Vec<f64> = samples.iter().map(of).collect();
-        all.sort_by(f64::total_cmp);
-        all[all.len() / 2]
-    };
+    let of = |time: fn(&(Duration, Met)) -> Duration| median(samples.iter().map(time)).unwrap_or_default();
+    let mut per_second: Vec<f64> = samples.iter().map(|(_, met)| met.per_second).collect();
+    per_second.sort_by(f64::total_cmp);
     Figure {
-        cpu: Duration::from_secs_f64(median(&|(cpu, _)| cpu.as_secs_f64())),
-        per_second: median(&|(_, met)| met.per_second),
-        p50: Duration::from_secs_f64(median(&|(_, met)| met.p50.as_secs_f64())),
-        p99: Duration::from_secs_f64(median(&|(_, met)| met.p99.as_secs_f64())),
+        cpu: of(|(cpu, _)| *cpu),
+        per_second: per_second.get(per_second.len() / 2).copied().unwrap_or_default(),
+        p50: of(|(_, met)| met.p50),
+        p99: of(|(_, met)| met.p99),
     }
+}
+
+/// The middle one; nothing of none.
+pub(crate) fn median(times: impl IntoIterator<Item = Duration>) -> Option<Duration> {
+    let mut times: Vec<_> = times.into_iter().collect();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied()
 }
 
 /// Looks at one answer before any is counted.

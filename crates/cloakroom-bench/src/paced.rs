@@ -87,7 +87,7 @@ fn ask_on(
             many => format!("Cookie: {}\r\n", pace.cookies[turn % many]),
         };
         stream.write_all(format!("GET {} HTTP/1.1\r\nHost: localhost\r\n{cookie}\r\n", pace.path).as_bytes())?;
-        read_answer(&mut answers)?;
+        expect(&mut answers, 200)?;
         took.push(due.elapsed());
         turn += CONNECTIONS as usize;
         due += between;
@@ -95,12 +95,12 @@ fn ask_on(
     Ok(took)
 }
 
-/// Reads one answer to its end; anything but a 200 is an error.
-fn read_answer(answers: &mut BufReader<TcpStream>) -> std::io::Result<()> {
+/// Reads one answer to its end; any other status is an error.
+pub(crate) fn expect(answers: &mut BufReader<TcpStream>, status: u16) -> std::io::Result<()> {
     let mut length = 0;
     let mut line = String::new();
     answers.read_line(&mut line)?;
-    if !line.starts_with("HTTP/1.1 200 ") {
+    if !line.starts_with(&format!("HTTP/1.1 {status} ")) {
         return Err(std::io::Error::other(format!("an answer begins {line:?}")));
     }
     while line != "\r\n" {

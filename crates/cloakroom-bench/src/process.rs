@@ -22,19 +22,8 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server pinned to `core` and waits for its first answer.
     pub(crate) fn start(command: &mut Command, address: SocketAddr, core: usize) -> Result<Self, Failure> {
-        let mut pinned = Command::new("taskset");
-        pinned.args(["-c", &core.to_string()]).arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => pinned.env(name, value),
-                None => pinned.env_remove(name),
-            };
-        }
-        if let Some(folder) = command.get_current_dir() {
-            pinned.current_dir(folder);
-        }
         let began = Instant::now();
-        let child = pinned.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+        let child = pinned(command, core, &[]).stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         let mut server = Self { child, address, cold_start: Duration::ZERO };
         while !answers(address) {
             if let Some(status) = server.child.try_wait()? {
@@ -95,6 +84,22 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A command as it is, but on `core`, and behind other programs that start it.
+pub(crate) fn pinned(command: &Command, core: usize, through: &[&str]) -> Command {
+    let mut pinned = Command::new("taskset");
+    pinned.args(["-c", &core.to_string()]).args(through).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => pinned.env(name, value),
+            None => pinned.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        pinned.current_dir(folder);
+    }
+    pinned
 }
 
 /// An address of the loopback interface that nobody listens on.
