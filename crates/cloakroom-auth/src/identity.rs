@@ -109,11 +109,10 @@ impl Auth {
         };
         match fits {
             Ok(()) => {
-                let identity = Identity::User(user, Arc::clone(path));
                 if let Some(found) = found {
-                    self.remember(session, &identity, found);
+                    self.remember(session, path, found);
                 }
-                Ok(identity)
+                Ok(Identity::User(user, Arc::clone(path)))
             }
             Err(reason) => {
                 session.flush().await?;

@@ -2,11 +2,11 @@
 //!
 //! As with sessions, a copy is used while the database's [line](cloakroom_db::Database::line) says that it holds at this very
 //! moment: a closed account, a changed password, a permission that was taken away act on the next request, whoever did it.
-//! With what a session is remembered that [`Auth::get_user`] worked out: that it names this user, by a back end that is
-//! configured, and fits the user's password. It counts as long as the copies of both, session and user, hold.
+//! With a session the copy of its user is remembered when [`Auth::get_user`] has worked out that it names this user, by a back
+//! end that is configured, and fits the user's password. It counts as long as the copies of both, session and user, hold.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::User;
@@ -26,18 +26,15 @@ use crate::identity::Identity;
 pub(crate) struct NearUsers(Cache<UserId, Arc<NearUser>, Bytes, RandomState>);
 
 /// A user as read at one moment, and what the user's rows of permissions were then or later.
+#[derive(Clone)]
 pub(crate) struct NearUser {
+    /// Whose copy it is: another service may have other back ends, or other keys.
+    auth: u64,
     stamp: Stamp,
     user: Arc<User>,
     granted: Option<Arc<Effective>>,
-}
-
-/// Who a session was found to name.
-struct Remembered {
-    /// By which service: another may have other back ends, or other keys.
-    auth: u64,
-    identity: Identity,
-    user: Arc<NearUser>,
+    /// By the path of which back end sessions name the user that remember this copy.
+    backend: OnceLock<Arc<str>>,
 }
 
 /// A user who was read just now, or is known to be as if.
@@ -61,17 +58,16 @@ impl NearUsers {
         near.holds(db, at).then_some(near)
     }
 
-    fn put(&self, user: &Arc<User>, ticket: Stamp) -> Arc<NearUser> {
-        let near = Arc::new(NearUser { stamp: ticket, user: Arc::clone(user), granted: None });
-        self.0.insert(user.id.clone(), Arc::clone(&near));
+    fn put(&self, near: NearUser) -> Arc<NearUser> {
+        let near = Arc::new(near);
+        self.0.insert(near.user.id.clone(), Arc::clone(&near));
         near
     }
 
     /// Keeps with a copy what the user's rows of permissions were at any moment after the user was read: what was changed in
     /// between ends the copy, too.
     pub(crate) fn grant(&self, near: &NearUser, granted: &Arc<Effective>) {
-        let (stamp, user, granted) = (near.stamp, Arc::clone(&near.user), Some(Arc::clone(granted)));
-        self.0.insert(near.user.id.clone(), Arc::new(NearUser { stamp, user, granted }));
+        self.put(NearUser { granted: Some(Arc::clone(granted)), ..near.clone() });
     }
 }
 
@@ -94,23 +90,32 @@ impl NearUser {
 impl Auth {
     /// Who `session` is known to name, without a question to the database.
     pub(crate) fn remembered(&self, session: &Session) -> Option<Identity> {
-        let remembered: Arc<Remembered> = session.kept()?;
-        let holds = remembered.auth == self.id() && remembered.user.holds(self.db(), self.db().stamp()?);
-        holds.then(|| remembered.identity.clone())
+        let near: Arc<NearUser> = session.kept()?;
+        let holds = near.auth == self.id() && near.holds(self.db(), self.db().stamp()?);
+        holds.then(|| Some(Identity::User(Arc::clone(&near.user), Arc::clone(near.backend.get()?))))?
     }
 
     /// Remembers whom `session` names: now, that the user is read with it the next time; and for good, where the copy of the
     /// user is.
-    pub(crate) fn remember(&self, session: &Session, identity: &Identity, found: Found) {
+    pub(crate) fn remember(&self, session: &Session, backend: &Arc<str>, found: Found) {
         session.saw_user(&found.user.id);
-        if let Some(user) = found.near {
-            session.keep(Arc::new(Remembered { auth: self.id(), identity: identity.clone(), user }));
+        if let Some(near) = found.near {
+            let is_by_it = near.backend.get_or_init(|| Arc::clone(backend)) == backend;
+            session.keep(if is_by_it {
+                near
+            } else {
+                Arc::new(NearUser { backend: Arc::clone(backend).into(), ..NearUser::clone(&near) })
+            });
         }
     }
 
     /// The row of the user whom `session` names: a copy that holds, or what was read with the session, or read now.
     pub(crate) async fn find_user_of(&self, session: &Session, id: &UserId) -> Result<Option<Found>, AuthError> {
         let (db, users) = (self.db(), self.near_users());
+        let keep = |user: &Arc<User>, stamp| {
+            let (auth, user) = (self.id(), Arc::clone(user));
+            users.put(NearUser { auth, stamp, user, granted: None, backend: OnceLock::new() })
+        };
         if let Some(near) = users.get(db, id) {
             return Ok(Some(Found { user: Arc::clone(&near.user), near: Some(near) }));
         }
@@ -118,15 +123,12 @@ impl Auth {
             && joined.id == *id
             && db.line().is_untouched(joined.read_at, Subject::User(id))
         {
-            let keep = |user: &Arc<User>| match joined.keeping {
-                Keeping::Line => Some(users.put(user, joined.read_at)),
-                Keeping::Request => None,
-            };
-            return Ok(joined.user.map(|user| Found { near: keep(&user), user }));
+            let is_kept = joined.keeping == Keeping::Line;
+            return Ok(joined.user.map(|user| Found { near: is_kept.then(|| keep(&user, joined.read_at)), user }));
         }
         let ticket = db.stamp();
         let Some(user) = users::by_id(db, id).await?.map(Arc::new) else { return Ok(None) };
-        Ok(Some(Found { near: ticket.map(|ticket| users.put(&user, ticket)), user }))
+        Ok(Some(Found { near: ticket.map(|ticket| keep(&user, ticket)), user }))
     }
 }
 

@@ -35,22 +35,21 @@ pub(crate) struct NearSessions(Cache<SessionKey, Arc<NearSession>, Bytes, Random
 /// A session as it was read, and what was found out about it.
 pub(crate) struct NearSession {
     copy: Option<Copy>,
-    bytes: usize,
     user: OnceLock<UserId>,
     kept: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
-#[derive(Clone)]
 struct Copy {
     /// `None` where nothing tells how long it does: then it is the one read of a text, and no more.
     holds: Option<Holds>,
     contents: Contents,
     version: Option<Version>,
     damage: Option<Anonymous>,
+    /// What version and data take.
+    bytes: u32,
 }
 
 /// What a copy has of the data.
-#[derive(Clone)]
 enum Contents {
     /// The data.
     Read(Arc<Dict>),
@@ -170,9 +169,12 @@ impl NearSession {
         }
     }
 
-    fn of(copy: Option<Copy>) -> Self {
-        let bytes = OVERHEAD + copy.as_ref().map_or(0, Copy::bytes);
-        Self { copy, bytes, user: OnceLock::new(), kept: OnceLock::new() }
+    const fn of(copy: Option<Copy>) -> Self {
+        Self { copy, user: OnceLock::new(), kept: OnceLock::new() }
+    }
+
+    fn bytes(&self) -> usize {
+        OVERHEAD + self.copy.as_ref().map_or(0, |copy| copy.bytes as usize)
     }
 
     /// Whether the copy is what the store of this line has under `subject` at `at`, a stamp taken just now.
@@ -187,9 +189,8 @@ impl NearSession {
 
     /// The copy as a record; none where there is no copy.
     pub(crate) fn record(self: &Arc<Self>) -> Option<Record> {
-        let copy = self.copy.as_ref()?;
-        let origin = Origin { near: Some(Arc::clone(self)), joined: None };
-        Some(Record { data: copy.read(), version: copy.version.clone(), damage: copy.damage, origin })
+        let record = self.copy.as_ref()?.record();
+        Some(Record { origin: Origin { near: Some(Arc::clone(self)), joined: None }, ..record })
     }
 
     /// What was read of `text` before, if it was the text of this copy. Nothing is assumed of what the store has now: the text
@@ -211,10 +212,9 @@ impl NearSession {
 
     /// The same copy with its data read, and the data.
     pub(crate) fn read(&self) -> (Self, Arc<Dict>) {
-        let data = self.copy.as_ref().map(Copy::read).unwrap_or_default();
-        let contents = Contents::Read(Arc::clone(&data));
-        let read = Self::of(self.copy.clone().map(|copy| Copy { contents, ..copy }));
-        (Self { user: self.user.clone(), kept: self.kept.clone(), ..read }, data)
+        let record = self.copy.as_ref().map(Copy::record).unwrap_or_else(|| Record::new(Arc::default(), None, None));
+        let read = Self::new(&record, self.copy.as_ref().and_then(|copy| copy.holds));
+        (Self { user: self.user.clone(), kept: self.kept.clone(), ..read }, record.data)
     }
 
     pub(crate) fn version(&self) -> Option<&Version> {
@@ -253,30 +253,28 @@ impl NearSession {
 
 impl Copy {
     fn new(record: &Record, holds: Option<Holds>, contents: Contents) -> Self {
-        Self { holds, contents, version: record.version.clone(), damage: record.damage }
-    }
-
-    fn read(&self) -> Arc<Dict> {
-        match (&self.contents, &self.version) {
-            (Contents::Read(data), _) => Arc::clone(data),
-            (Contents::Text(codec), Some(Version::Text(text))) => codec.decode(text).0,
-            (Contents::Text(_), _) => Arc::default(),
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        let data = match &self.contents {
+        let data = match &contents {
             Contents::Read(data) => dict_bytes(data),
             Contents::Text(_) => 0,
         };
-        version_bytes(&self.version) + data + USER
+        let bytes = u32::try_from(version_bytes(&record.version) + data).unwrap_or(u32::MAX);
+        Self { holds, contents, version: record.version.clone(), damage: record.damage, bytes }
+    }
+
+    fn record(&self) -> Record {
+        let data = match (&self.contents, &self.version) {
+            (Contents::Read(data), _) => Arc::clone(data),
+            (Contents::Text(codec), Some(Version::Text(text))) => codec.decode(text).0,
+            (Contents::Text(_), _) => Arc::default(),
+        };
+        Record::new(data, self.version.clone(), self.damage)
     }
 }
 
 /// What it holds may be private.
 impl fmt::Debug for NearSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NearSession").field("bytes", &self.bytes).finish_non_exhaustive()
+        f.debug_struct("NearSession").field("bytes", &self.bytes()).finish_non_exhaustive()
     }
 }
 
@@ -285,21 +283,18 @@ impl fmt::Debug for NearSession {
 struct Bytes;
 
 impl Weighter<SessionKey, Arc<NearSession>> for Bytes {
-    fn weight(&self, key: &SessionKey, near: &Arc<NearSession>) -> u64 {
-        // The key's characters and their reference counts, and a quarter of the table's free places.
-        (key.expose().len() + 16 + near.bytes) as u64
+    fn weight(&self, _: &SessionKey, near: &Arc<NearSession>) -> u64 {
+        near.bytes() as u64
     }
 }
 
-/// What a copy takes beside its text and data: itself, its place in the table, what the allocator adds.
-const OVERHEAD: usize = size_of::<NearSession>() + 16 + 64;
-
-/// What is kept with a session that names a user, beside the user, who is weighed elsewhere.
-const USER: usize = 96;
+/// What a copy takes beside its text and data: itself, its place in the table and one that is free, what the allocator adds.
+const OVERHEAD: usize = size_of::<NearSession>() + 32 + 2 * (size_of::<SessionKey>() + 32);
 
 fn version_bytes(version: &Option<Version>) -> usize {
     match version {
-        Some(Version::Text(text)) => text.len(),
+        // With its reference counts.
+        Some(Version::Text(text)) => text.len() + 32,
         Some(Version::Cached(stamp)) => stamp.weight(),
         None => 0,
     }
