@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cloakroom_cache::Cache;
+use cloakroom_core::auth_hash::AuthHashKeys;
 use cloakroom_core::clock::{Clock, SystemClock, Timestamp};
 use cloakroom_core::hashers::HasherSet;
 use cloakroom_core::keys::UserId;
@@ -35,6 +36,7 @@ struct Inner {
     id: u64,
     db: Database,
     keys: SecretKeys,
+    auth_hash_keys: AuthHashKeys,
     hashing: Hashing,
     validators: Vec<Box<dyn PasswordValidator>>,
     backends: Arc<[BackendKind]>,
@@ -168,6 +170,10 @@ impl Auth {
     /// Records an event and tells the listeners. For doors that know of events which happen outside of this crate.
     pub fn emit(&self, event: &AuthEvent) {
         self.0.listeners.emit(event);
+    }
+
+    pub(crate) fn auth_hash_keys(&self) -> &AuthHashKeys {
+        &self.0.auth_hash_keys
     }
 
     pub(crate) fn backend_paths(&self) -> &[Arc<str>] {
@@ -355,6 +361,7 @@ impl AuthBuilder {
             id: SERVICES.fetch_add(1, Ordering::Relaxed),
             near_users: NearUsers::new(self.near_bytes),
             db: self.db,
+            auth_hash_keys: AuthHashKeys::new(&self.keys),
             keys: self.keys,
             hashing: Hashing { hashers: Arc::new(self.hashers), random: Arc::clone(&self.random), lane },
             validators: self.validators,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_core::auth_hash::{self, AuthHashMatch};
+use cloakroom_core::auth_hash::AuthHashMatch;
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::UserId;
 use cloakroom_core::models::User;
@@ -148,7 +148,7 @@ impl Auth {
         let Some(stored) = stored.filter(Value::is_truthy) else { return Ok(Err(Anonymous::HashMissing)) };
         // Whatever is no text matches no hash.
         let stored = stored.as_str().unwrap_or("");
-        match auth_hash::verify(self.secret_keys(), &user.password, stored) {
+        match self.auth_hash_keys().verify(&user.password, stored) {
             AuthHashMatch::Current => Ok(Ok(())),
             AuthHashMatch::Fallback(_) => {
                 session.cycle_key().await?;

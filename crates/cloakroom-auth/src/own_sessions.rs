@@ -1,6 +1,6 @@
 //! The sessions of users: listed, ended, limited (S07, S09, S10, S20 of the threat list).
 
-use cloakroom_core::auth_hash::{self, AuthHashMatch};
+use cloakroom_core::auth_hash::AuthHashMatch;
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::{SessionKey, UserId};
 use cloakroom_core::models::User;
@@ -121,7 +121,7 @@ impl Auth {
         let mut own = Vec::new();
         for stored in sessions.for_user(&user.id).await? {
             let hash = stored.data.get(HASH_KEY).and_then(|hash| hash.as_str()).unwrap_or_default();
-            if auth_hash::verify(self.secret_keys(), &user.password, hash) == AuthHashMatch::Mismatch {
+            if self.auth_hash_keys().verify(&user.password, hash) == AuthHashMatch::Mismatch {
                 continue;
             }
             let is_current = current.is_some_and(|key| ct_eq(key.expose().as_bytes(), stored.key.expose().as_bytes()));

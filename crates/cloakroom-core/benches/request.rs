@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 
-use cloakroom_core::auth_hash::{self, AuthHashMatch};
+use cloakroom_core::auth_hash::{self, AuthHashKeys, AuthHashMatch};
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::codec::session::{SESSION_STORE_SALT, SessionCodec};
 use cloakroom_core::cookies;
@@ -85,17 +85,17 @@ fn session_text(criterion: &mut Criterion) {
 }
 
 fn auth_hash(criterion: &mut Criterion) {
-    let (current, rotated) = (keys(&["current"]), keys(&["new", "current"]));
+    let [current, rotated] = [keys(&["current"]), keys(&["new", "current"])].map(|keys| AuthHashKeys::new(&keys));
     let password = EncodedHash::new(PASSWORD);
-    let stored = auth_hash::session_auth_hash(&password, current.iter().next().unwrap());
+    let stored = auth_hash::session_auth_hash(&password, &SecretKey::new("current").unwrap());
     let mut group = criterion.benchmark_group("auth hash");
     for (name, keys, password, expected) in [
         ("current key", &current, &password, AuthHashMatch::Current),
         ("fallback key", &rotated, &password, AuthHashMatch::Fallback(0)),
         ("other password", &current, &EncodedHash::new("!"), AuthHashMatch::Mismatch),
     ] {
-        assert_eq!(auth_hash::verify(keys, password, &stored), expected);
-        group.bench_function(name, |b| b.iter(|| auth_hash::verify(keys, black_box(password), black_box(&stored))));
+        assert_eq!(keys.verify(password, &stored), expected);
+        group.bench_function(name, |b| b.iter(|| keys.verify(black_box(password), black_box(&stored))));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The hash in the session that ties it to the user's password (A72–A74).
 
-use crate::crypto::{Algorithm, hex, salted_hmac};
+use crate::crypto::{Algorithm, MacKey, hex};
 use crate::models::EncodedHash;
 use crate::secret::{SecretKey, SecretKeys, ct_eq};
 
@@ -22,17 +22,48 @@ pub enum AuthHashMatch {
 /// stored (A72, G23).
 #[must_use]
 pub fn session_auth_hash(password: &EncodedHash, key: &SecretKey) -> String {
-    hex(&salted_hmac(KEY_SALT, password.expose().as_bytes(), key.expose(), Algorithm::Sha256))
+    hash(&derive(key), password)
 }
 
-/// Compares the stored hash with the one under each key, in constant time.
-pub fn verify(keys: &SecretKeys, password: &EncodedHash, stored: &str) -> AuthHashMatch {
-    let matches = |key: &SecretKey| ct_eq(session_auth_hash(password, key).as_bytes(), stored.as_bytes());
-    match keys.iter().position(matches) {
-        Some(0) => AuthHashMatch::Current,
-        Some(n) => AuthHashMatch::Fallback(n - 1),
-        None => AuthHashMatch::Mismatch,
+/// The keys of the hash, derived from the secret keys once: each request of somebody who is signed in needs them.
+///
+/// ```
+/// use cloakroom_core::auth_hash::{AuthHashKeys, AuthHashMatch, session_auth_hash};
+/// use cloakroom_core::models::EncodedHash;
+/// use cloakroom_core::secret::{SecretKey, SecretKeys};
+///
+/// let key = SecretKey::new("a secret").unwrap();
+/// let password = EncodedHash::new("pbkdf2_sha256$1$salt$hash");
+/// let stored = session_auth_hash(&password, &key);
+/// let keys = AuthHashKeys::new(&SecretKeys::new(key, Vec::new()));
+/// assert_eq!(keys.verify(&password, &stored), AuthHashMatch::Current);
+/// ```
+#[derive(Clone, Debug)]
+pub struct AuthHashKeys(Vec<MacKey>);
+
+impl AuthHashKeys {
+    /// Derives them, for the current key and its fallbacks.
+    #[must_use]
+    pub fn new(keys: &SecretKeys) -> Self {
+        Self(keys.iter().map(derive).collect())
     }
+
+    /// Compares the stored hash with the one under each key, in constant time.
+    pub fn verify(&self, password: &EncodedHash, stored: &str) -> AuthHashMatch {
+        match self.0.iter().position(|key| ct_eq(hash(key, password).as_bytes(), stored.as_bytes())) {
+            Some(0) => AuthHashMatch::Current,
+            Some(n) => AuthHashMatch::Fallback(n - 1),
+            None => AuthHashMatch::Mismatch,
+        }
+    }
+}
+
+fn derive(key: &SecretKey) -> MacKey {
+    MacKey::derive(KEY_SALT, key.expose(), Algorithm::Sha256)
+}
+
+fn hash(key: &MacKey, password: &EncodedHash) -> String {
+    hex(&key.mac(&[password.expose().as_bytes()]))
 }
 
 #[cfg(test)]
@@ -45,10 +76,12 @@ mod tests {
         let [old, new] = ["old", "new"].map(|k| SecretKey::new(k).unwrap());
         let password = EncodedHash::new("pbkdf2_sha256$1$a$b");
         let stored = session_auth_hash(&password, &old);
-        let rotated = SecretKeys::new(new.clone(), vec![new.clone(), old.clone()]);
-        assert_eq!(verify(&SecretKeys::new(old, Vec::new()), &password, &stored), AuthHashMatch::Current);
-        assert_eq!(verify(&rotated, &password, &stored), AuthHashMatch::Fallback(1));
-        assert_eq!(verify(&rotated, &EncodedHash::new("other"), &stored), AuthHashMatch::Mismatch);
-        assert_eq!(verify(&SecretKeys::new(new, Vec::new()), &password, &stored), AuthHashMatch::Mismatch);
+        let keys = |current: &SecretKey, fallbacks| AuthHashKeys::new(&SecretKeys::new(current.clone(), fallbacks));
+        let rotated = keys(&new, vec![new.clone(), old.clone()]);
+        assert_eq!(keys(&old, Vec::new()).verify(&password, &stored), AuthHashMatch::Current);
+        assert_eq!(rotated.verify(&password, &stored), AuthHashMatch::Fallback(1));
+        assert_eq!(rotated.verify(&EncodedHash::new("other"), &stored), AuthHashMatch::Mismatch);
+        assert_eq!(keys(&new, Vec::new()).verify(&password, &stored), AuthHashMatch::Mismatch);
+        assert_eq!(format!("{rotated:?}").matches("MacKey(***)").count(), 3);
     }
 }

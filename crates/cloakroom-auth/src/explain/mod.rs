@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use cloakroom_core::auth_hash::{self, AuthHashMatch};
+use cloakroom_core::auth_hash::AuthHashMatch;
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::{SessionKey, UserId};
 use cloakroom_core::models::User;
@@ -255,7 +255,7 @@ impl Auth {
             let text = "there is no _auth_user_hash: the next request ends this session";
             return story.wrong(Step::Hash, Anonymous::HashMissing, text);
         };
-        match auth_hash::verify(self.secret_keys(), &user.password, stored.as_str().unwrap_or("")) {
+        match self.auth_hash_keys().verify(&user.password, stored.as_str().unwrap_or("")) {
             AuthHashMatch::Current => story.well(Step::Hash, "the password is that of the log-in".into()),
             AuthHashMatch::Fallback(n) => story.well(
                 Step::Hash,
