@@ -122,13 +122,9 @@ const BATCH_TIME: Duration = Duration::from_millis(20);
 /// How often the writer looks whether the file is still the one that was opened, while there is nothing to write.
 const LOOK_AT_FILE: Duration = Duration::from_secs(1);
 
-/// Pages in the WAL from which on they are copied into the database: what SQLite does by itself at a commit, at 1,000 pages, is
-/// done here after the answers, as a disk's wait. So many more are let come before it is tried again.
-///
-/// A page that changed often is copied once, so more pages cost less; up to 4,062 of them are in the first block of the WAL index,
-/// where one look finds a page (<https://sqlite.org/walformat.html>, section 2.2). The WAL keeps to 16 MB of them, unless somebody
-/// reads for long.
-const CHECKPOINT_PAGES: u32 = 4000;
+/// Pages in the WAL from which on they are copied into the database: what SQLite does by itself at a commit is done here
+/// after the answers, as a disk's wait. So many more are let come before it is tried again.
+const CHECKPOINT_PAGES: u32 = 1000;
 
 /// How long beyond the busy timeout a caller waits for a job that was begun: a disk that stalls.
 const STALL_GRACE: Duration = Duration::from_secs(10);
