@@ -29,6 +29,10 @@ const GRACE: Duration = Duration::from_secs(30);
 /// Bytes of a request's line and headers together; more is answered 431.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 
+/// A runtime without a timer is woken by a call of the system for each that is set, such as the deadline of a write. So one
+/// stands, and comes to its end before most others.
+const STANDING_TIMER: Duration = Duration::from_secs(1);
+
 /// After the operating system refused a connection (too many open files, say), accepting pauses this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -51,12 +55,14 @@ pub async fn serve(listener: TcpListener, app: Router, end: impl Future<Output =
     let app = app.with_state(());
     let graceful = GracefulShutdown::new();
     let mut end = std::pin::pin!(end);
+    let mut standing = tokio::time::interval(STANDING_TIMER);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, address)) => spawn_connection(stream, address, app.clone(), &graceful),
                 Err(error) => pause_after(&error).await,
             },
+            _ = standing.tick() => {}
             () = &mut end => break,
         }
     }
