@@ -62,6 +62,16 @@ impl DbEngine {
         near.holds(self.db.line(), Subject::Session(key), at, now).then_some(near)
     }
 
+    /// The copy with its data read, for this one and those who come after.
+    fn read_copy(&self, key: &SessionKey, near: &Arc<NearSession>) -> Arc<NearSession> {
+        if near.data().is_some() {
+            return Arc::clone(near);
+        }
+        let read = Arc::new(near.read().0);
+        self.keep_read(key, &read);
+        read
+    }
+
     /// Keeps a copy of which more was read than of the one that is kept.
     pub(crate) fn keep_read(&self, key: &SessionKey, copy: &Arc<NearSession>) {
         self.near.renew(key, copy);
@@ -160,7 +170,7 @@ impl Engine for DbEngine {
         let near = self.near.get(key);
         if let (Some(near), Some(at)) = (&near, ticket)
             && near.holds(self.db.line(), Subject::Session(key), at, now)
-            && let Some(record) = near.record()
+            && let Some(record) = self.read_copy(key, near).record()
         {
             return Ok(Loaded::Live(record));
         }
