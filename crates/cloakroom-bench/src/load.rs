@@ -98,7 +98,7 @@ pub(crate) fn run(
     fs::write(&script, request.script())?;
     let output = Command::new("taskset")
         .args(["-c", &core.to_string(), "wrk", "-t1", "--latency", "--timeout", "30s"])
-        .args([format!("-c{}", CONNECTIONS), format!("-d{}s", during.as_secs())])
+        .args([format!("-c{CONNECTIONS}"), format!("-d{}s", during.as_secs())])
         .arg("-s")
         .arg(&script)
         .arg(format!("http://{address}/"))
