@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use cloakroom_core::clock::Timestamp;
 
+/// How far apart the clocks of tries may be that are made at once.
+const OUT_OF_ORDER: Duration = Duration::from_secs(60);
+
 /// How many failures are free, how long the next try must wait after that, and when failures are forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Schedule {
@@ -62,7 +65,7 @@ impl Schedule {
     ///
     /// `Err` is how long to wait.
     pub(super) fn charge(&self, count: Count, now: Timestamp) -> Result<Count, Duration> {
-        let mut count = self.aged(count, now);
+        let (mut count, now) = self.aged(count, now);
         if now < count.until {
             return Err(between(now, count.until));
         }
@@ -77,24 +80,27 @@ impl Schedule {
             _ => now,
         };
         count.failures = count.failures.saturating_add(1);
-        count.until = plus(now, self.delay_after(count.failures));
+        count.until = match self.delay_after(count.failures) {
+            Duration::ZERO => Count::NO_WAIT,
+            delay => plus(now, delay),
+        };
         Ok(count)
     }
 
     /// Counts a try without asking whether it must wait; only with so many not forgotten there is none.
     pub(super) fn count(&self, count: Count, most: u32, now: Timestamp) -> Result<Count, Duration> {
-        let aged = self.aged(count, now);
-        let counted = self.with_stop(most).charge(Count { until: now, ..aged }, now)?;
+        let (aged, now) = self.aged(count, now);
+        let counted = self.with_stop(most).charge(Count { until: Count::NO_WAIT, ..aged }, now)?;
         // Whoever was to wait still is.
         Ok(Count { until: counted.until.max(aged.until), ..counted })
     }
 
     /// Takes a charge back: the try turned out to be none, or a success.
     pub(super) fn refund(&self, count: Count, now: Timestamp) -> Count {
-        let mut count = self.aged(count, now);
+        let (mut count, _) = self.aged(count, now);
         count.failures = count.failures.saturating_sub(1);
         // The one that is taken back was let in, so there was nothing to wait for when it came.
-        count.until = now;
+        count.until = Count::NO_WAIT;
         count
     }
 
@@ -112,12 +118,17 @@ impl Schedule {
         self.first_delay.saturating_mul(factor).min(self.longest_delay)
     }
 
-    /// What of a count is not forgotten yet. A clock that was set back makes nobody wait (F06).
-    fn aged(&self, mut count: Count, now: Timestamp) -> Count {
-        if now < count.since {
-            return Count { since: now, until: now, ..count };
-        }
-        match self.decay {
+    /// What of a count is not forgotten yet, and the moment at which to count.
+    ///
+    /// Tries that come at once, on one machine or several, read their clocks in another order than they are counted in:
+    /// a moment shortly before the last failure is taken for that failure's (E08). A clock that was set back further makes
+    /// nobody wait (F06).
+    fn aged(&self, mut count: Count, now: Timestamp) -> (Count, Timestamp) {
+        let now = match between(now, count.since) {
+            early if early > OUT_OF_ORDER => return (Count { since: now, until: Count::NO_WAIT, ..count }, now),
+            _ => now.max(count.since),
+        };
+        let count = match self.decay {
             Decay::After(time) if plus(count.since, time) <= now => Count::default(),
             Decay::After(_) => count,
             Decay::Leak(time) => {
@@ -127,17 +138,21 @@ impl Schedule {
                 count.failures = count.failures.saturating_sub(u32::try_from(leaked).unwrap_or(u32::MAX));
                 count
             }
-        }
+        };
+        (count, now)
     }
 }
 
 impl Default for Count {
     fn default() -> Self {
-        Self { failures: 0, since: Timestamp::MIN, until: Timestamp::MIN }
+        Self { failures: 0, since: Timestamp::MIN, until: Self::NO_WAIT }
     }
 }
 
 impl Count {
+    /// As `until`: the next try may come at once, and so may one that came a moment before.
+    const NO_WAIT: Timestamp = Timestamp::MIN;
+
     /// As bytes for a store.
     pub(super) fn to_bytes(self) -> [u8; 20] {
         let mut bytes = [0; 20];
@@ -204,6 +219,39 @@ mod tests {
         let back = SCHEDULE.refund(charged, T0);
         assert_eq!(back.failures, 2);
         assert!(SCHEDULE.charge(back, T0).is_ok());
+    }
+
+    /// E08: tries at once are counted in any order; none waits that need not, and none is let in that must wait.
+    #[test]
+    fn the_order_of_tries_at_once_does_not_matter() {
+        let leaking = Schedule { decay: Decay::Leak(Duration::from_secs(60)), ..SCHEDULE };
+        for schedule in [SCHEDULE, leaking] {
+            for offsets in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [0, 4, 2, 1, 3]] {
+                let mut count = Count::default();
+                let moments = offsets.map(|n| T0.plus_micros(n));
+                let let_in: Vec<_> = moments
+                    .iter()
+                    .map(|now| {
+                        let charged = schedule.charge(count, *now);
+                        count = charged.unwrap_or(count);
+                        charged.is_ok()
+                    })
+                    .collect();
+                assert_eq!(let_in, [true, true, true, false, false], "{offsets:?}");
+            }
+        }
+    }
+
+    /// E08: neither does that of tries and of those that are taken back.
+    #[test]
+    fn who_comes_while_another_is_taken_back_need_not_wait() {
+        let leaking = Schedule { decay: Decay::Leak(Duration::from_secs(60)), ..SCHEDULE };
+        for schedule in [SCHEDULE, leaking] {
+            let first = schedule.charge(Count::default(), T0).unwrap();
+            let back = schedule.refund(first, T0.plus_micros(9));
+            let late = schedule.charge(back, T0.plus_micros(5)).unwrap();
+            assert_eq!(late.failures, 1);
+        }
     }
 
     #[test]
