@@ -10,8 +10,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::Failure;
-use crate::load::{Order, Request};
-use crate::measure::{LOAD_CORE, Plan, SERVER_CORE, median, run_statement, sample};
+use crate::measure::{LOAD_CORE, Plan, SERVER_CORE, median, meet, roomy, run_statement};
 use crate::paced::{Pace, Paced, p99};
 use crate::process::{Server, pinned, spare_address};
 use crate::servers::Prepared;
@@ -124,21 +123,11 @@ fn clear(sqlite: &Prepared) -> Result<(), Failure> {
 
 /// What a session takes in memory: what a server grows by when it has met many, without a bound, by their number.
 fn copy_bytes(plan: &Plan, folder: &Path, sqlite: &Prepared, stored: u64) -> Result<f64, Failure> {
-    let address = spare_address()?;
-    let mut command = sqlite.command(address);
-    command.env("CLOAKROOM_NEAR_CACHE_BYTES", (1_u64 << 30).to_string());
-    let server = Server::start(&mut command, address, SERVER_CORE)?;
+    let server = roomy(sqlite)?;
     let all = COPIES.min(stored);
-    let meet = |count: u64| -> Result<u64, Failure> {
-        let request = Request::Numbered { count, order: Order::Turn };
-        let mut load = plan.load;
-        // Each load begins with the first again: one must last for all.
-        while sample(&server, &request, load, folder)?.1.requests < count {
-            load *= 2;
-        }
-        Ok(server.memory())
-    };
-    let before = meet(FEW)?;
-    let after = meet(all)?;
+    meet(&server, FEW, plan.load, folder)?;
+    let before = server.memory();
+    meet(&server, all, plan.load, folder)?;
+    let after = server.memory();
     Ok(after.saturating_sub(before) as f64 / (all - FEW) as f64)
 }

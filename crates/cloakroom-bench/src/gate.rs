@@ -27,7 +27,7 @@ pub(crate) fn goals(figures: &Figures) -> Vec<Goal> {
     let ours = figures.footprints.get(&Kind::Sqlite);
     let growth = match (figures.stored.first_key_value(), figures.stored.last_key_value()) {
         (Some((small, few)), Some((large, many))) if small < large => {
-            Some(many.cpu.as_secs_f64() / few.cpu.as_secs_f64())
+            Some(many.roomy.cpu.as_secs_f64() / few.roomy.cpu.as_secs_f64())
         }
         _ => None,
     };

@@ -20,8 +20,9 @@ pub(crate) const LOAD_CORE: usize = 1;
 /// How long log-ins are asked for, at least.
 const LONG: Duration = Duration::from_secs(6);
 
-/// Of the sessions stored, how many are asked for.
+/// Of the sessions stored, how many are asked for, and memory for a copy of each.
 const ACTIVE: u64 = 1_000_000;
+pub(crate) const ROOMY: u64 = 1 << 30;
 
 /// What to measure.
 pub(crate) struct Plan {
@@ -102,13 +103,22 @@ pub(crate) struct Footprint {
     pub(crate) after: u64,
 }
 
+/// The signed-in page of as many as are active.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grown {
+    /// With memory for a copy of each of them, all of whom came before.
+    pub(crate) roomy: Figure,
+    /// With as much memory as there is by default.
+    pub(crate) usual: Figure,
+}
+
 /// What a run came to.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     pub(crate) pages: BTreeMap<(Kind, Page), Figure>,
     pub(crate) footprints: BTreeMap<Kind, Footprint>,
     /// The signed-in page by the number of sessions stored.
-    pub(crate) stored: BTreeMap<u64, Figure>,
+    pub(crate) stored: BTreeMap<u64, Grown>,
     /// What others do to the signed-in page, and what a copy takes.
     pub(crate) beside: Option<Beside>,
     /// Who was not measured, and what was missing.
@@ -261,24 +271,50 @@ fn verify(one: &Prepared, page: Page, server: &Server) -> Result<(), Failure> {
 fn grow(plan: &Plan, folder: &Path, sqlite: &Prepared, figures: &mut Figures) -> Result<(), Failure> {
     let mut sizes = vec![STORED];
     sizes.extend(&plan.stored);
-    let mut samples: BTreeMap<u64, Samples> = BTreeMap::new();
     let mut grown = 0;
     for size in sizes {
         let first = grown;
         grown = size;
         eprintln!("storing {size} sessions");
         add_numbered(&sqlite.sqlite(), first, size)?;
-        let address = spare_address()?;
-        let server = Server::start(&mut sqlite.command(address), address, SERVER_CORE)?;
-        let request = Request::Numbered { count: size.min(ACTIVE), order: Order::Mixed };
-        for round in 0..=plan.rounds {
-            let sample = sample(&server, &request, plan.load, folder)?;
-            if round > 0 {
-                samples.entry(size).or_default().push(sample);
+        let active = size.min(ACTIVE);
+        let request = Request::Numbered { count: active, order: Order::Mixed };
+        let figure = |server: Server| -> Result<Figure, Failure> {
+            let mut samples = Samples::new();
+            for round in 0..=plan.rounds {
+                let sample = sample(&server, &request, plan.load, folder)?;
+                if round > 0 {
+                    samples.push(sample);
+                }
             }
-        }
+            Ok(medians(&samples))
+        };
+        let roomy = roomy(sqlite)?;
+        meet(&roomy, active, plan.load, folder)?;
+        let roomy = figure(roomy)?;
+        let address = spare_address()?;
+        let usual = figure(Server::start(&mut sqlite.command(address), address, SERVER_CORE)?)?;
+        figures.stored.insert(size, Grown { roomy, usual });
     }
-    figures.stored = samples.into_iter().map(|(size, samples)| (size, medians(&samples))).collect();
+    Ok(())
+}
+
+/// A server with memory for a copy of each session that is asked for.
+pub(crate) fn roomy(sqlite: &Prepared) -> Result<Server, Failure> {
+    let address = spare_address()?;
+    let mut command = sqlite.command(address);
+    command.env("CLOAKROOM_NEAR_CACHE_BYTES", ROOMY.to_string());
+    Server::start(&mut command, address, SERVER_CORE)
+}
+
+/// Has the owners of the sessions 0 to `count` come, each at least once.
+pub(crate) fn meet(server: &Server, count: u64, load: Duration, folder: &Path) -> Result<(), Failure> {
+    let request = Request::Numbered { count, order: Order::Turn };
+    let mut load = load.max(Duration::from_micros(60 * count));
+    // Each load begins with the first again: one must last for all.
+    while sample(server, &request, load, folder)?.1.requests < count {
+        load *= 2;
+    }
     Ok(())
 }
 
