@@ -330,9 +330,16 @@ impl Dict {
         Self::default()
     }
 
-    /// Gives back the memory that was set aside for items to come: for a dictionary that is kept as it is.
-    pub fn shrink_to_fit(&mut self) {
-        self.0.shrink_to_fit();
+    /// An empty dictionary with room for so many items.
+    #[must_use]
+    pub fn with_capacity(items: usize) -> Self {
+        Self(IndexMap::with_capacity(items))
+    }
+
+    /// For how many items there is room.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.0.capacity()
     }
 
     /// The value under `key`.

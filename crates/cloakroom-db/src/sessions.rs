@@ -1,6 +1,7 @@
 //! `django_session` (A06): queries as Django's `db` engine asks them (S45–S49).
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom_core::clock::Timestamp;
@@ -19,7 +20,7 @@ use crate::sqlite;
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionRow {
     /// The signed text of the session's data (S30).
-    pub session_data: String,
+    pub session_data: Arc<str>,
     /// When the session ends.
     pub expire_date: Timestamp,
 }

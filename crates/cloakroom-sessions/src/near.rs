@@ -44,9 +44,6 @@ struct Copy {
     holds: Option<Holds>,
     contents: Contents,
     version: Option<Version>,
-    damage: Option<Anonymous>,
-    /// What version and data take.
-    bytes: u32,
 }
 
 /// What a copy has of the data.
@@ -55,6 +52,13 @@ enum Contents {
     Read(Arc<Dict>),
     /// The version's text, and what reads it.
     Text(TextCodec),
+    /// What stands in for data that cannot be read. Rare, and so not in place.
+    Damaged(Box<Damaged>),
+}
+
+struct Damaged {
+    data: Arc<Dict>,
+    why: Anonymous,
 }
 
 /// How long a copy holds: until its store has another, and no longer than the session lives.
@@ -156,7 +160,12 @@ impl NearSession {
 
     /// A copy of what was read.
     pub(crate) fn new(record: &Record, holds: Option<Holds>) -> Self {
-        Self::of(Some(Copy::new(record, holds, Contents::Read(Arc::clone(&record.data)))))
+        let data = Arc::clone(&record.data);
+        let contents = match record.damage {
+            None => Contents::Read(data),
+            Some(why) => Contents::Damaged(Box::new(Damaged { data, why })),
+        };
+        Self::of(Some(Copy::new(record, holds, contents)))
     }
 
     /// A copy of the text that was read by `codec`: the record's version. Texts that cannot be read are not read again.
@@ -174,7 +183,7 @@ impl NearSession {
     }
 
     fn bytes(&self) -> usize {
-        OVERHEAD + self.copy.as_ref().map_or(0, |copy| copy.bytes as usize)
+        OVERHEAD + self.copy.as_ref().map_or(0, Copy::bytes)
     }
 
     /// Whether the copy is what the store of this line has under `subject` at `at`, a stamp taken just now.
@@ -204,10 +213,7 @@ impl NearSession {
 
     /// The copy's data, if they were read.
     pub(crate) fn data(&self) -> Option<&Arc<Dict>> {
-        match &self.copy.as_ref()?.contents {
-            Contents::Read(data) => Some(data),
-            Contents::Text(_) => None,
-        }
+        self.copy.as_ref()?.contents.data()
     }
 
     /// The same copy with its data read, and the data.
@@ -222,7 +228,7 @@ impl NearSession {
     }
 
     pub(crate) fn damage(&self) -> Option<Anonymous> {
-        self.copy.as_ref()?.damage
+        self.copy.as_ref()?.contents.damage()
     }
 
     /// Whether both are copies of one and the same stored text.
@@ -253,21 +259,39 @@ impl NearSession {
 
 impl Copy {
     fn new(record: &Record, holds: Option<Holds>, contents: Contents) -> Self {
-        let data = match &contents {
-            Contents::Read(data) => dict_bytes(data),
-            Contents::Text(_) => 0,
-        };
-        let bytes = u32::try_from(version_bytes(&record.version) + data).unwrap_or(u32::MAX);
-        Self { holds, contents, version: record.version.clone(), damage: record.damage, bytes }
+        Self { holds, contents, version: record.version.clone() }
+    }
+
+    /// What version and data take.
+    fn bytes(&self) -> usize {
+        version_bytes(&self.version) + self.contents.data().map_or(0, |data| dict_bytes(data))
     }
 
     fn record(&self) -> Record {
         let data = match (&self.contents, &self.version) {
             (Contents::Read(data), _) => Arc::clone(data),
+            (Contents::Damaged(damaged), _) => Arc::clone(&damaged.data),
             (Contents::Text(codec), Some(Version::Text(text))) => codec.decode(text).0,
             (Contents::Text(_), _) => Arc::default(),
         };
-        Record::new(data, self.version.clone(), self.damage)
+        Record::new(data, self.version.clone(), self.contents.damage())
+    }
+}
+
+impl Contents {
+    fn data(&self) -> Option<&Arc<Dict>> {
+        match self {
+            Self::Read(data) => Some(data),
+            Self::Damaged(damaged) => Some(&damaged.data),
+            Self::Text(_) => None,
+        }
+    }
+
+    fn damage(&self) -> Option<Anonymous> {
+        match self {
+            Self::Damaged(damaged) => Some(damaged.why),
+            Self::Read(_) | Self::Text(_) => None,
+        }
     }
 }
 
@@ -304,7 +328,7 @@ fn version_bytes(version: &Option<Version>) -> usize {
 fn dict_bytes(dict: &Dict) -> usize {
     let entry = size_of::<(u64, Text, Value)>() + size_of::<usize>() * 2;
     let heap = |(key, value): (&Text, &Value)| text_bytes(key) + value_bytes(value);
-    size_of::<Dict>() + dict.iter().map(|item| entry + heap(item)).sum::<usize>()
+    size_of::<Dict>() + entry * dict.capacity() + dict.iter().map(heap).sum::<usize>()
 }
 
 fn text_bytes(text: &Text) -> usize {

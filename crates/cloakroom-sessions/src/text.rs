@@ -113,10 +113,7 @@ impl TextCodec {
         if let Some(problem) = &problem {
             log(problem);
         }
-        let mut data = self.0.in_form(data);
-        // A copy of it may stay in memory for long.
-        data.shrink_to_fit();
-        (Arc::new(data), problem.as_ref().map(reason))
+        (Arc::new(self.0.in_form(data)), problem.as_ref().map(reason))
     }
 
     /// As [`decode`](Self::decode), and which key verifies it; nothing is logged.

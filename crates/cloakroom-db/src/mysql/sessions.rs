@@ -45,13 +45,13 @@ pub(crate) async fn exists(db: &MySql, key: &SessionKey) -> Result<bool, DbError
 
 pub(crate) async fn create(db: &MySql, key: &SessionKey, row: &SessionRow) -> Result<Created, DbError> {
     let deadline = Deadline::after(db.deadline);
-    let params = (&row.session_data, moment(row.expire_date), key.expose());
+    let params = (&*row.session_data, moment(row.expire_date), key.expose());
     let done = db.try_execute(deadline, sql::CREATE, params).await;
     db.name(deadline, created(done))
 }
 
 pub(crate) async fn update(db: &MySql, key: &SessionKey, row: &SessionRow) -> Result<Updated, DbError> {
-    let params = (&row.session_data, moment(row.expire_date), key.expose());
+    let params = (&*row.session_data, moment(row.expire_date), key.expose());
     db.execute(sql::UPDATE, params).await.map(updated)
 }
 
@@ -61,7 +61,7 @@ pub(crate) async fn update_if(
     expected: &str,
     row: &SessionRow,
 ) -> Result<Swapped, DbError> {
-    let params = (&row.session_data, moment(row.expire_date), key.expose(), expected);
+    let params = (&*row.session_data, moment(row.expire_date), key.expose(), expected);
     if db.execute(sql::UPDATE_IF, params).await?.rows > 0 {
         return Ok(Swapped::Yes);
     }
@@ -76,7 +76,7 @@ pub(crate) async fn cycle(
     row: &SessionRow,
 ) -> Result<Created, DbError> {
     transaction!(db, |call| {
-        let params = (&row.session_data, moment(row.expire_date), new.expose());
+        let params = (&*row.session_data, moment(row.expire_date), new.expose());
         let created = created(call.execute(sql::CREATE, params).await)?;
         if created == Created::Yes && old != new {
             call.execute(sql::DELETE, (old.expose(),)).await?;
@@ -164,7 +164,7 @@ fn updated(done: Done) -> Updated {
 
 /// Reads `session_data` and `expire_date`.
 fn read(row: &Row, from: usize) -> Result<SessionRow, Fault> {
-    let session_data = PLACE.text(row, from, "session_data")?;
+    let session_data = PLACE.shared_text(row, from, "session_data")?;
     let expire_date = PLACE.time(row, from + 1, "expire_date")?;
     Ok(SessionRow { session_data, expire_date })
 }

@@ -31,6 +31,10 @@ impl Place {
         self.get(row, at, column)
     }
 
+    pub(super) fn shared_text(self, row: &Row, at: usize, column: &'static str) -> Result<Arc<str>, DbError> {
+        self.get::<&str>(row, at, column).map(Arc::from)
+    }
+
     pub(super) fn int(self, row: &Row, at: usize, column: &'static str) -> Result<i64, DbError> {
         match self.get(row, at, column)? {
             Key(UserId::Int(int)) => Ok(int),

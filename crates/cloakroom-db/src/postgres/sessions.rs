@@ -41,13 +41,13 @@ pub(crate) async fn exists(db: &Postgres, key: &SessionKey) -> Result<bool, DbEr
 
 pub(crate) async fn create(db: &Postgres, key: &SessionKey, row: &SessionRow) -> Result<Created, DbError> {
     let made = db
-        .execute_touching(of(key), sql::CREATE, &[&key.expose(), &row.session_data, &Moment(row.expire_date)])
+        .execute_touching(of(key), sql::CREATE, &[&key.expose(), &&*row.session_data, &Moment(row.expire_date)])
         .await?;
     Ok(created(made > 0))
 }
 
 pub(crate) async fn update(db: &Postgres, key: &SessionKey, row: &SessionRow) -> Result<Updated, DbError> {
-    let params: super::Params<'_> = &[&Sought(key.expose()), &row.session_data, &Moment(row.expire_date)];
+    let params: super::Params<'_> = &[&Sought(key.expose()), &&*row.session_data, &Moment(row.expire_date)];
     db.execute_touching(of(key), sql::UPDATE, params).await.map(updated)
 }
 
@@ -59,7 +59,7 @@ pub(crate) async fn update_if(
 ) -> Result<Swapped, DbError> {
     let touched = of(key);
     let key = Sought(key.expose());
-    let params: super::Params<'_> = &[&key, &row.session_data, &Moment(row.expire_date), &Sought(expected)];
+    let params: super::Params<'_> = &[&key, &&*row.session_data, &Moment(row.expire_date), &Sought(expected)];
     if db.execute_touching(touched, sql::UPDATE_IF, params).await? > 0 {
         return Ok(Swapped::Yes);
     }
@@ -78,7 +78,7 @@ pub(crate) async fn cycle(
     }
     let touched = Touched::Sessions(old.clone(), new.clone());
     let old = Sought(old.expose());
-    let params: super::Params<'_> = &[&new.expose(), &row.session_data, &Moment(row.expire_date), &old];
+    let params: super::Params<'_> = &[&new.expose(), &&*row.session_data, &Moment(row.expire_date), &old];
     let answer = db.write_touching(touched, sql::CYCLE, params).await?;
     Ok(created(rows::first(&answer, |row| PLACE.flag(row, 0, "session_key"))?.unwrap_or(false)))
 }
@@ -160,6 +160,6 @@ fn updated(rows: u64) -> Updated {
 
 /// Reads `session_data` and `expire_date`.
 fn read(row: &Row, from: usize) -> Result<SessionRow, DbError> {
-    let session_data = PLACE.text(row, from, "session_data")?;
+    let session_data = PLACE.shared_text(row, from, "session_data")?;
     Ok(SessionRow { session_data, expire_date: PLACE.time(row, from + 1, "expire_date")? })
 }

@@ -36,11 +36,16 @@ impl Place {
     }
 
     pub(super) fn text(self, row: &Row<'_>, at: usize, column: &'static str) -> Result<String, Fault> {
+        self.borrowed(row, at, column).map(str::to_owned)
+    }
+
+    pub(super) fn shared_text(self, row: &Row<'_>, at: usize, column: &'static str) -> Result<Arc<str>, Fault> {
+        self.borrowed(row, at, column).map(Arc::from)
+    }
+
+    fn borrowed<'r>(self, row: &'r Row<'_>, at: usize, column: &'static str) -> Result<&'r str, Fault> {
         match row.get_ref(at)? {
-            ValueRef::Text(text) => match std::str::from_utf8(text) {
-                Ok(text) => Ok(text.to_owned()),
-                Err(_) => Err(self.corrupt(row, column)),
-            },
+            ValueRef::Text(text) => std::str::from_utf8(text).map_err(|_| self.corrupt(row, column)),
             _ => Err(self.corrupt(row, column)),
         }
     }

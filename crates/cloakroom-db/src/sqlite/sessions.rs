@@ -149,7 +149,7 @@ fn read(c: &Connection, row: &Row<'_>, key: &SessionKey) -> Result<SessionRow, F
 /// Reads `session_data` and `expire_date`, or tells which of them cannot be read.
 fn columns(row: &Row<'_>, from: usize) -> Result<SessionRow, &'static str> {
     let place = Place { table: Table::Session, key: from };
-    let session_data = place.text(row, from, "session_data").map_err(|_| "session_data")?;
+    let session_data = place.shared_text(row, from, "session_data").map_err(|_| "session_data")?;
     let expire_date = place.time(row, from + 1, "expire_date").map_err(|_| "expire_date")?;
     Ok(SessionRow { session_data, expire_date })
 }

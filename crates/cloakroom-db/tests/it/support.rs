@@ -85,5 +85,5 @@ pub(crate) fn key(n: usize) -> SessionKey {
 }
 
 pub(crate) fn row(data: &str, expire_date: Timestamp) -> SessionRow {
-    SessionRow { session_data: data.to_owned(), expire_date }
+    SessionRow { session_data: data.into(), expire_date }
 }

@@ -93,7 +93,7 @@ async fn any_other_text_comes_back_as_it_was() {
     let swapped = sessions::update_if(&db, &key(1), text, row(&text.repeat(9_000), T0), Durability::Full).await;
     assert_eq!(swapped.unwrap(), Swapped::Yes);
     let found = sessions::find(&db, &key(1), T0.plus_secs(-1)).await.unwrap().unwrap();
-    assert_eq!(found.session_data, text.repeat(9_000));
+    assert_eq!(*found.session_data, text.repeat(9_000));
 }
 
 /// A table that is changed under a statement that is prepared: nobody notices.

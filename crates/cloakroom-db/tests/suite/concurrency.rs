@@ -1,5 +1,6 @@
 //! Many at once, and two who share a database.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cloakroom_db::sessions::{self, Created, Swapped};
@@ -47,13 +48,13 @@ pub(crate) async fn parallel_swaps_lose_nothing(kind: Kind) {
         .map(|n| {
             let db = handles[n % 2].clone();
             tokio::spawn(async move {
-                let (key, mut stored) = (key(1), "0".to_owned());
+                let (key, mut stored) = (key(1), Arc::<str>::from("0"));
                 for _ in 0..25 {
                     loop {
                         let next = (stored.parse::<u32>().unwrap() + 1).to_string();
                         let write = sessions::update_if(&db, &key, &stored, row(&next, T0), Durability::Normal);
                         match write.await.unwrap() {
-                            Swapped::Yes => break stored = next,
+                            Swapped::Yes => break stored = next.into(),
                             Swapped::Changed(now) => stored = now.session_data,
                             other => panic!("{other:?}"),
                         }
@@ -67,7 +68,7 @@ pub(crate) async fn parallel_swaps_lose_nothing(kind: Kind) {
     }
     let before = T0.plus_micros(-1);
     let end = sessions::find(&handles[1], &key(1), before).await.unwrap().unwrap();
-    assert_eq!(end.session_data, "200");
+    assert_eq!(&*end.session_data, "200");
 }
 
 /// S48: other writes get in between the steps of a clean-up.

@@ -116,13 +116,16 @@ impl DbEngine {
         key.may_be_stored() || (self.db.ignores_lengths() && !key.expose().contains(char::is_control))
     }
 
-    fn record(&self, text: String) -> Record {
+    fn record(&self, text: Arc<str>) -> Record {
         let (data, damage) = self.codec.decode(&text);
-        Record::new(data, Some(Version::Text(text.into())), damage)
+        Record::new(data, Some(Version::Text(text)), damage)
     }
 
     fn row(&self, data: &Dict, now: Timestamp) -> Result<SessionRow, EngineError> {
-        Ok(SessionRow { session_data: self.codec.encode(data, now)?, expire_date: self.lifetime.date(data, now)? })
+        Ok(SessionRow {
+            session_data: self.codec.encode(data, now)?.into(),
+            expire_date: self.lifetime.date(data, now)?,
+        })
     }
 
     /// What is stored now, live or expired, found by a swap that no text can match.
@@ -214,7 +217,7 @@ impl Engine for DbEngine {
             return Ok(Created::Taken);
         }
         let row = self.row(data, now)?;
-        let version = Version::Text(row.session_data.as_str().into());
+        let version = Version::Text(Arc::clone(&row.session_data));
         Ok(created(sessions::create(&self.db, key, row, Durability::Normal).await?, version))
     }
 
@@ -225,7 +228,7 @@ impl Engine for DbEngine {
         let mut data = (change.make)(None);
         let mut row = self.row(&data, now)?;
         let mut end = row.expire_date;
-        let mut text: Arc<str> = row.session_data.as_str().into();
+        let mut text = Arc::clone(&row.session_data);
         let (mut swapped, mut written) = match &change.base {
             Base::Nothing => match sessions::update(&self.db, key, row, Durability::Normal).await? {
                 Updated::Yes => (Swapped::Yes, None),
@@ -255,7 +258,7 @@ impl Engine for DbEngine {
                 (_, Some(_)) => (change.make)(None),
             };
             row = self.row(&data, now)?;
-            (end, text) = (row.expire_date, row.session_data.as_str().into());
+            (end, text) = (row.expire_date, Arc::clone(&row.session_data));
             (swapped, written) = sessions::update_if_stamped(&self.db, key, &stored, row, Durability::Normal).await?;
         }
         Err(EngineError::Contended { attempts: MAX_ATTEMPTS })
@@ -270,7 +273,7 @@ impl Engine for DbEngine {
         now: Timestamp,
     ) -> Result<Created, EngineError> {
         let row = self.row(data, now)?;
-        let version = Version::Text(row.session_data.as_str().into());
+        let version = Version::Text(Arc::clone(&row.session_data));
         Ok(created(sessions::cycle(&self.db, old, new, row, Durability::Full).await?, version))
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::{SessionKey, UserId};
@@ -23,7 +24,7 @@ const USER_ID_KEY: &str = "_auth_user_id";
 pub(super) const PAGE: usize = 500;
 
 /// How long a session of nobody is not looked at again, in microseconds.
-const STRANGERS_FOR: i64 = 10_000_000;
+const STRANGERS_FOR: Duration = Duration::from_secs(10);
 
 /// A stored live session.
 #[derive(Clone)]

@@ -226,8 +226,7 @@ impl Sessions {
                 Usage::Saved => state.data().and_then(|data| self.lifetime().date(data, now).ok()),
             };
             let Some(key) = state.key.as_ref() else { return };
-            let interval = i64::try_from(SessionIndex::INTERVAL.as_micros()).unwrap_or(i64::MAX);
-            if !index.0.seen.is_due(key, now, end, interval) {
+            if !index.0.seen.is_due(key, now, end, SessionIndex::INTERVAL) {
                 return;
             }
             (key.clone(), end)

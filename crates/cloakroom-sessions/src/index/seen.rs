@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
+use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::SessionKey;
@@ -29,11 +31,22 @@ struct Shard {
     old: HashMap<u64, Noted, RandomState>,
 }
 
-/// What the last note said.
+/// What the last note said, in whole seconds: a million of them stand in memory.
 #[derive(Clone, Copy, Debug)]
 struct Noted {
-    at: Timestamp,
-    end: Option<Timestamp>,
+    at: Second,
+    end: Option<Second>,
+}
+
+/// A second of the years 1970 to 2106, from 1 on; what is out of them is at their edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Second(NonZeroU32);
+
+impl Second {
+    fn of(moment: Timestamp) -> Self {
+        let second = u32::try_from(moment.as_secs().max(1)).unwrap_or(u32::MAX);
+        Self(NonZeroU32::new(second).unwrap_or(NonZeroU32::MIN))
+    }
 }
 
 impl Seen {
@@ -45,14 +58,15 @@ impl Seen {
         Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::default(), half }
     }
 
-    /// Whether the session is due to be noted, by `interval` in microseconds since it was, or because its end moved by as
-    /// much. If it is, it counts as noted now.
-    pub(super) fn is_due(&self, key: &SessionKey, now: Timestamp, end: Option<Timestamp>, interval: i64) -> bool {
+    /// Whether the session is due to be noted, by `interval` (whole seconds count) since it was, or because its end moved by
+    /// as much. If it is, it counts as noted now.
+    pub(super) fn is_due(&self, key: &SessionKey, now: Timestamp, end: Option<Timestamp>, interval: Duration) -> bool {
         let hash = self.hasher.hash_one(key.expose());
+        let (now, end) = (Second::of(now), end.map(Second::of));
         let mut shard = self.shard(hash);
         let noted = shard.young.get(&hash).or_else(|| shard.old.get(&hash)).copied();
         if let Some(noted) = noted {
-            let is_far = |a: Timestamp, b: Timestamp| a.as_micros().abs_diff(b.as_micros()) >= interval.unsigned_abs();
+            let is_far = |a: Second, b: Second| u64::from(a.0.get().abs_diff(b.0.get())) >= interval.as_secs();
             let moved = match (end, noted.end) {
                 (Some(new), Some(old)) => is_far(new, old),
                 (Some(_), None) => true,
@@ -92,7 +106,7 @@ mod tests {
     use super::*;
 
     const T0: Timestamp = Timestamp::from_secs(1_767_323_045);
-    const MINUTE: i64 = 60_000_000;
+    const MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
     fn a_session_is_due_once_in_an_interval() {
@@ -116,6 +130,18 @@ mod tests {
         assert!(!seen.is_due(&key, T0.plus_secs(30), Some(day.plus_secs(30)), MINUTE));
         assert!(!seen.is_due(&key, T0.plus_secs(30), None, MINUTE));
         assert!(seen.is_due(&key, T0.plus_secs(31), Some(T0.plus_secs(100)), MINUTE));
+    }
+
+    /// Moments that no calendar of this page has are at its edge, and tell nothing wrong.
+    #[test]
+    fn far_moments_are_noted_too() {
+        let seen = Seen::new();
+        let key = SessionKey::parse("abcdefgh").unwrap();
+        for moment in [Timestamp::MIN, Timestamp::MAX] {
+            assert!(seen.is_due(&key, moment, Some(moment), MINUTE));
+            assert!(!seen.is_due(&key, moment, Some(moment), MINUTE));
+        }
+        assert!(size_of::<(u64, Noted)>() <= 16);
     }
 
     /// U03: memory is bounded.

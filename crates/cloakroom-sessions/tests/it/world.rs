@@ -129,7 +129,7 @@ impl World {
 
     /// Puts a text of one's own into a row.
     pub(crate) async fn set_row_text(&self, key: &SessionKey, text: String) {
-        let row = SessionRow { session_data: text, ..self.row(key).await.unwrap() };
+        let row = SessionRow { session_data: text.into(), ..self.row(key).await.unwrap() };
         let _ = sessions::update(&self.db, key, row, Durability::Normal).await.unwrap();
     }
 
@@ -254,7 +254,7 @@ impl World {
         match kind {
             Kind::Db | Kind::CachedDb => {
                 let mut row = self.row(key).await.unwrap();
-                row.session_data.push('x');
+                row.session_data = format!("{}x", row.session_data).into();
                 let _ = sessions::update(&self.db, key, row, Durability::Normal).await.unwrap();
                 if kind == Kind::CachedDb {
                     self.forget_cached(kind, key).await;

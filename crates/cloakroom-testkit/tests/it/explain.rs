@@ -229,7 +229,7 @@ async fn sessions_that_do_not_verify() {
             "db" => {
                 let key_ = SessionKey::parse(&key).unwrap();
                 let mut row = cloakroom::db::sessions::find(c.db(), &key_, T0).await.unwrap().unwrap();
-                row.session_data.push('x');
+                row.session_data = format!("{}x", row.session_data).into();
                 let durability = cloakroom::db::Durability::Normal;
                 let _ = cloakroom::db::sessions::update(c.db(), &key_, row, durability).await.unwrap();
                 key
@@ -274,7 +274,7 @@ async fn the_secret_key_is_named() {
         data.insert("_auth_user_hash", hash.as_str());
         let key = SessionKey::parse(UNKNOWN).unwrap();
         let row = cloakroom::db::sessions::SessionRow {
-            session_data: codec.encode(&data, T0).unwrap(),
+            session_data: codec.encode(&data, T0).unwrap().into(),
             expire_date: T0.plus_secs(60),
         };
         let db = world.site.cloakroom().db();

@@ -66,7 +66,7 @@ async fn cookies(site: &TestSite) -> Vec<(Anonymous, Option<String>)> {
     let altered = signed_in(&alice).await.unwrap();
     let key = cloakroom::core::keys::SessionKey::parse(&altered).unwrap();
     let mut row = cloakroom::db::sessions::find(c.db(), &key, T0).await.unwrap().unwrap();
-    row.session_data.push('x');
+    row.session_data = format!("{}x", row.session_data).into();
     let durability = cloakroom::db::Durability::Normal;
     let _ = cloakroom::db::sessions::update(c.db(), &key, row, durability).await.unwrap();
 

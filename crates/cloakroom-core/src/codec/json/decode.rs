@@ -5,6 +5,10 @@ use std::borrow::Cow;
 use super::{MAX_DEPTH, MAX_INT_DIGITS};
 use crate::value::{Dict, Text, Value};
 
+/// Items that a dictionary is given room for: as many as a session of somebody who is signed in has. One that grew and was cut
+/// to its size would leave memory that fits nothing.
+const FEW: usize = 4;
+
 /// Why a text is no JSON to Python.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -93,7 +97,7 @@ impl Reader<'_> {
                     self.skip_space();
                     if self.peek() != Some(b'}') {
                         let key = self.key()?;
-                        push(&mut stack, Open::Dict(Dict::new(), key))?;
+                        push(&mut stack, Open::Dict(Dict::with_capacity(FEW), key))?;
                         continue;
                     }
                     self.at += 1;

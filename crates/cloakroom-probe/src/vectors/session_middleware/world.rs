@@ -140,7 +140,7 @@ impl World {
         match kind {
             Kind::Db | Kind::CachedDb => {
                 let mut row = self.row(key).await.unwrap();
-                row.session_data = "bad:1:x".to_owned();
+                row.session_data = "bad:1:x".into();
                 let _ = sessions::update(&self.db, key, row, Durability::Normal).await.unwrap();
                 if kind == Kind::CachedDb {
                     self.forget_cached(kind, key).await;
