@@ -331,6 +331,13 @@ impl Dict {
     }
 
     /// An empty dictionary with room for so many items.
+    ///
+    /// ```
+    /// use cloakroom_core::value::Dict;
+    ///
+    /// let d = Dict::with_capacity(4);
+    /// assert!(d.is_empty() && d.capacity() >= 4);
+    /// ```
     #[must_use]
     pub fn with_capacity(items: usize) -> Self {
         Self(IndexMap::with_capacity(items))
