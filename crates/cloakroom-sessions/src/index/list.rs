@@ -23,7 +23,7 @@ const USER_ID_KEY: &str = "_auth_user_id";
 /// How many rows are read at once.
 pub(super) const PAGE: usize = 500;
 
-/// How long a session of nobody is not looked at again, in microseconds.
+/// How long a session of nobody is not looked at again.
 const STRANGERS_FOR: Duration = Duration::from_secs(10);
 
 /// A stored live session.
