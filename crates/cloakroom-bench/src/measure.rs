@@ -22,7 +22,7 @@ const LONG: Duration = Duration::from_secs(6);
 
 /// Of the sessions stored, how many are asked for, and memory for a copy of each.
 const ACTIVE: u64 = 1_000_000;
-pub(crate) const ROOMY: u64 = 1 << 30;
+const ROOMY: u64 = 1 << 30;
 
 /// What to measure.
 pub(crate) struct Plan {

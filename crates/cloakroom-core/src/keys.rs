@@ -70,21 +70,6 @@ impl SessionKey {
         }
     }
 
-    /// The bytes of [`expose`](Self::expose): for hashes.
-    ///
-    /// ```
-    /// use cloakroom_core::keys::SessionKey;
-    ///
-    /// assert_eq!(SessionKey::parse("8 chars.").unwrap().expose_bytes(), b"8 chars.");
-    /// ```
-    #[must_use]
-    pub fn expose_bytes(&self) -> &[u8] {
-        match &self.0 {
-            Letters::Usual(letters) => letters,
-            Letters::Other(text) => text.as_bytes(),
-        }
-    }
-
     /// Whether a store may be asked for the key at all: up to 40 characters, none of them a control character (S13).
     #[must_use]
     pub fn may_be_stored(&self) -> bool {

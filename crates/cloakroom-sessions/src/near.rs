@@ -309,7 +309,7 @@ struct Bytes;
 impl Weighter<SessionKey, Arc<NearSession>> for Bytes {
     fn weight(&self, key: &SessionKey, near: &Arc<NearSession>) -> u64 {
         // A key of another length than the usual stands elsewhere.
-        (key.expose_bytes().len() + near.bytes()) as u64
+        (key.expose().len() + near.bytes()) as u64
     }
 }
 
