@@ -44,6 +44,7 @@ impl Writer {
             seen: Seen::default(),
             synchronous: None,
             checkpoint_at: CHECKPOINT_PAGES,
+            written: 0,
         };
         desk.look();
         let thread = std::thread::Builder::new()
@@ -126,6 +127,10 @@ const LOOK_AT_FILE: Duration = Duration::from_secs(1);
 /// after the answers, as a disk's wait. So many more are let come before it is tried again.
 const CHECKPOINT_PAGES: u32 = 1000;
 
+/// Each process copies as much as it wrote: who serves pages need not do the work of who clears a million sessions. From so
+/// many pages on nobody seems to.
+const FORSAKEN_PAGES: u32 = 16 * CHECKPOINT_PAGES;
+
 /// How long beyond the busy timeout a caller waits for a job that was begun: a disk that stalls.
 const STALL_GRACE: Duration = Duration::from_secs(10);
 
@@ -144,6 +149,8 @@ struct Desk {
     synchronous: Option<Durability>,
     /// Pages in the WAL at which a checkpoint is due.
     checkpoint_at: u32,
+    /// Pages that were written here since the last checkpoint from here.
+    written: u32,
 }
 
 impl Desk {
@@ -207,6 +214,7 @@ impl Desk {
         }
         // From here to the commit nobody else writes.
         let before = self.history.line().stamp();
+        let pages = self.history.watch().pages();
         let began = Instant::now();
         let mut done = Vec::with_capacity(batch.len().min(most));
         let mut end = Ok(());
@@ -229,6 +237,7 @@ impl Desk {
         }
         match end {
             Ok(()) => {
+                self.count_written(pages);
                 let line = self.history.line();
                 let answers = Answers::of(done.into_iter().map(|job| (line.touch_since(before, &job.touched), job)));
                 self.look();
@@ -264,9 +273,19 @@ impl Desk {
         self.history.publish(&self.connection, &mut self.seen);
     }
 
+    /// Counts what a transaction wrote that found so many pages in the WAL.
+    fn count_written(&mut self, before: Option<u32>) {
+        let (Some(before), Some(after)) = (before, self.history.watch().pages()) else { return };
+        // Fewer than before: it was the first of a WAL that began anew.
+        self.written = self.written.saturating_add(after.checked_sub(before).unwrap_or(after));
+    }
+
     /// Copies the WAL's pages into the database when there are many. Readers and other writers go on meanwhile.
     fn checkpoint(&mut self) {
         let Some(pages) = self.history.watch().pages() else { return };
+        if self.written < CHECKPOINT_PAGES && pages < FORSAKEN_PAGES {
+            return;
+        }
         if pages < self.checkpoint_at {
             // The WAL begins anew once all of it was copied.
             self.checkpoint_at = self.checkpoint_at.min(pages.max(1).next_multiple_of(CHECKPOINT_PAGES));
@@ -277,6 +296,7 @@ impl Desk {
             tracing::warn!(%error, "the WAL could not be copied into the database; it is tried again later");
         }
         self.checkpoint_at = pages.saturating_add(CHECKPOINT_PAGES);
+        self.written = 0;
     }
 
     /// Begins a transaction, waiting for other processes as long as any job of the batch may wait. If it returns

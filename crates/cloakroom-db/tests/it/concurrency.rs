@@ -197,6 +197,36 @@ async fn dropping_the_last_handle_waits_for_the_queue() {
     assert_eq!(stored, 200);
 }
 
+/// What another process wrote, that process copies from the WAL into the database: a small write here does not. Unless nobody
+/// does for long.
+#[tokio::test]
+async fn who_wrote_much_copies_it() {
+    let place = Place::new();
+    let db = place.migrated().await;
+    let size = || std::fs::metadata(place.path()).unwrap().len();
+    let raw = place.raw();
+    raw.execute_batch("PRAGMA wal_autocheckpoint = 0; CREATE TABLE other (a BLOB)").unwrap();
+    let pages = |n: u32| {
+        let insert = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+            INSERT INTO other SELECT zeroblob(3000) FROM n";
+        raw.execute(insert, [n]).unwrap();
+    };
+    let note = async |n| {
+        // The writer copies after it has answered, and before it looks at the next job.
+        for n in [n, n + 1] {
+            let made = sessions::create(&db, &key(n), row("x", T0), Durability::Normal).await;
+            assert_eq!(made.unwrap(), Created::Yes);
+        }
+    };
+    pages(3_000);
+    let before = size();
+    note(1).await;
+    assert_eq!(size(), before, "it is left to who wrote it");
+    pages(14_000);
+    note(3).await;
+    assert!(size() > before + 16_000 * 3_000, "nobody copied it: {} bytes", size());
+}
+
 /// D5: equal marks mean that nobody committed; every commit of anybody changes the mark.
 #[tokio::test]
 async fn a_mark_changes_with_every_commit_of_anybody() {
