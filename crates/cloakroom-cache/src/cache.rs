@@ -150,6 +150,23 @@ impl Cache {
         }
     }
 
+    /// As [`get_stamped`](Self::get_stamped), for whoever has the value that looked like `seen` at hand: the store is asked, but
+    /// what it has is not read anew if it is that.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be asked.
+    pub async fn get_unless(&self, key: &str, seen: &Stamp, now: Timestamp) -> Result<Looked, CacheError> {
+        match &self.store {
+            Store::Memory(m) => Ok(match m.get(&self.keys.full(key), now) {
+                None => Looked::Absent,
+                Some(value) if seen.is_of(&value) => Looked::Same,
+                Some(value) => Looked::Other(Stamped::in_memory(value)),
+            }),
+            Store::Redis(r) => r.get_unless(&self.keys.full(key), seen).await,
+        }
+    }
+
     /// Whether there is a live value under `key`.
     ///
     /// # Errors
@@ -303,6 +320,17 @@ impl Stamped {
     pub(crate) fn in_memory(value: CacheValue) -> Self {
         Self { stamp: Stamp::value(value.clone()), value }
     }
+}
+
+/// What [`Cache::get_unless`] found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Looked {
+    /// Nothing.
+    Absent,
+    /// What looked the same before.
+    Same,
+    /// Something else.
+    Other(Stamped),
 }
 
 /// What [`Cache::add`] did.

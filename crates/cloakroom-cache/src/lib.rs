@@ -17,7 +17,7 @@ mod value;
 mod watch;
 
 pub use self::{
-    cache::{Added, Cache, CacheError, Replaced, Stamped, Timeout},
+    cache::{Added, Cache, CacheError, Looked, Replaced, Stamped, Timeout},
     keys::KeyForm,
     memory::{Bounds, MemoryCache},
     redis::Unreachable,

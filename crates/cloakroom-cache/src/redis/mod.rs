@@ -37,7 +37,7 @@ use self::sentinel::Sentinels;
 pub(crate) use self::track::Tracking;
 use crate::url::{Host, Layout, RedisUrl, Replicas};
 use crate::watch::Heard;
-use crate::{Added, CacheError, CacheValue, Replaced, Stamp, Stamped, Timeout};
+use crate::{Added, CacheError, CacheValue, Looked, Replaced, Stamp, Stamped, Timeout};
 
 /// How often one call is tried, redirects included.
 const MAX_ATTEMPTS: u32 = 8;
@@ -114,6 +114,15 @@ impl RedisCache {
         match self.run(key, Use::Read, Again::Fine, |_| words(&[b"GET", key.as_bytes()])).await? {
             Value::Nil => Ok(None),
             Value::BulkString(bytes) => Ok(Some(stamped(bytes))),
+            _ => Err(self.odd()),
+        }
+    }
+
+    pub(crate) async fn get_unless(&self, key: &str, seen: &Stamp) -> Result<Looked, CacheError> {
+        match self.run(key, Use::Read, Again::Fine, |_| words(&[b"GET", key.as_bytes()])).await? {
+            Value::Nil => Ok(Looked::Absent),
+            Value::BulkString(bytes) if seen.as_bytes() == Some(&*bytes) => Ok(Looked::Same),
+            Value::BulkString(bytes) => Ok(Looked::Other(stamped(bytes))),
             _ => Err(self.odd()),
         }
     }
@@ -210,7 +219,7 @@ impl RedisCache {
             if let Ok(Servers::Single(_)) = self.servers.as_deref() {
                 return work.await;
             }
-            match timeout_at(deadline + Duration::from_millis(50), work).await {
+            match timeout_at(deadline + Duration::from_millis(50), Box::pin(work)).await {
                 Ok(done) => done,
                 Err(_) => Err(Failure::deadline(self.url.servers(), Executed::Maybe)),
             }
@@ -254,7 +263,7 @@ impl RedisCache {
                     continue;
                 }
                 (Kind::Moved { to, .. }, Servers::Cluster(cluster)) => {
-                    cluster.refresh(deadline).await.ok();
+                    Box::pin(cluster.refresh(deadline)).await.ok();
                     redirected = Some(cluster.at(to));
                     continue;
                 }
@@ -269,7 +278,7 @@ impl RedisCache {
                 sleep_until(deadline.min(Instant::now() + pause)).await;
                 pause *= 2;
             }
-            servers.refresh(deadline).await;
+            Box::pin(servers.refresh(deadline)).await;
         }
     }
 
@@ -306,8 +315,9 @@ impl Servers {
     async fn node(&self, key: &str, deadline: Instant) -> Result<Arc<Node>, Failure> {
         match self {
             Self::Single(node) => Ok(Arc::clone(node)),
-            Self::Cluster(cluster) => cluster.node(key, deadline).await,
-            Self::Sentinel(sentinels) => sentinels.node(deadline).await,
+            // Each in a box: a single server's way need not have room for theirs.
+            Self::Cluster(cluster) => Box::pin(cluster.node(key, deadline)).await,
+            Self::Sentinel(sentinels) => Box::pin(sentinels.node(deadline)).await,
         }
     }
 

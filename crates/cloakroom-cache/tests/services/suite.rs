@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloakroom_cache::{Added, Cache, CacheValue, Replaced, Timeout};
+use cloakroom_cache::{Added, Cache, CacheValue, Looked, Replaced, Timeout};
 use cloakroom_testservers::{RedisCluster, RedisSentinels};
 
 use crate::{NOW, dict, own_redis};
@@ -43,6 +43,7 @@ async fn behind_sentinels() {
 async fn rules(cache: Cache) {
     values_come_back(&cache).await;
     comparing_is_by_what_is_stored(&cache).await;
+    what_is_the_same_is_not_read_anew(&cache).await;
     what_is_over_at_once_is_not_there(&cache).await;
     one_of_many_wins(Arc::new(cache)).await;
 }
@@ -89,6 +90,20 @@ async fn comparing_is_by_what_is_stored(cache: &Cache) {
     assert_eq!(cache.replace_if("c", &second, dict("n", 3), MINUTE, NOW).await.unwrap(), Replaced::Gone);
     assert!(!cache.touch_if("c", &second, MINUTE, NOW).await.unwrap());
     assert_eq!(cache.get("c", NOW).await.unwrap(), None);
+}
+
+/// Each look asks the store.
+async fn what_is_the_same_is_not_read_anew(cache: &Cache) {
+    let first = cache.set("u", dict("n", 1), MINUTE, NOW).await.unwrap();
+    assert_eq!(cache.get_unless("u", &first, NOW).await.unwrap(), Looked::Same);
+    let second = cache.set("u", dict("n", 2), MINUTE, NOW).await.unwrap();
+    match cache.get_unless("u", &first, NOW).await.unwrap() {
+        Looked::Other(there) => assert_eq!((there.value, there.stamp), (dict("n", 2), second.clone())),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(cache.get_unless("u", &second, NOW).await.unwrap(), Looked::Same);
+    cache.delete("u").await.unwrap();
+    assert_eq!(cache.get_unless("u", &second, NOW).await.unwrap(), Looked::Absent);
 }
 
 /// Django's timeout of zero or less.

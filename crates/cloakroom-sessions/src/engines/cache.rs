@@ -46,6 +46,15 @@ impl CacheEngine {
         Self { entries: self.entries.with_near(bound, bytes), ..self }
     }
 
+    /// Remembers so many bytes of sessions that were read. The cache is asked each time; what it has is read anew, and who is
+    /// signed in found out anew, only if it is not what it was. Without effect beside [`with_near`](Self::with_near), and on a
+    /// cache in this process's memory, where nothing need be read.
+    #[must_use]
+    pub fn with_reads(self, bytes: u64) -> Self {
+        let bytes = if self.cache().is_shared() { bytes } else { 0 };
+        Self { entries: self.entries.with_reads(bytes), ..self }
+    }
+
     /// How many bytes of memory copies of sessions take, as far as can be reckoned, and how many they are.
     #[must_use]
     pub fn near_use(&self) -> (u64, usize) {

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_cache::{Cache, CacheError, Kept, Stamped, Watch, Watched};
+use cloakroom_cache::{Cache, CacheError, Kept, Looked, Stamped, Watch, Watched};
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::near::Subject;
 
-use crate::engine::Record;
+use crate::engine::{Record, Version};
 use crate::error::EngineError;
 use crate::near::{End, Holds, NearSession, NearSessions, Origin};
 
@@ -19,6 +19,8 @@ pub(crate) struct Entries {
     cache: Arc<Cache>,
     prefix: &'static str,
     near: Option<Arc<Near>>,
+    /// What was read before, where nothing tells whether the cache still has it.
+    read: Option<Arc<NearSessions>>,
 }
 
 /// Copies of them, and what tells whether they hold.
@@ -29,7 +31,7 @@ struct Near {
 
 /// A session that was looked for.
 pub(crate) enum Found {
-    /// A copy in memory that holds.
+    /// A copy in memory that holds, or that was found to be what the cache has.
     Near(Record),
     /// What the cache has, and how long a copy of it holds.
     Stored(Option<Stamped>, Option<Kept>),
@@ -37,13 +39,18 @@ pub(crate) enum Found {
 
 impl Entries {
     pub(crate) const fn new(cache: Arc<Cache>, prefix: &'static str) -> Self {
-        Self { cache, prefix, near: None }
+        Self { cache, prefix, near: None, read: None }
     }
 
     /// Keeps copies of so many bytes, no older than the bound, if the cache is one that can tell of changes.
     pub(crate) fn with_near(self, bound: Duration, bytes: u64) -> Self {
         let watch = if bytes == 0 { None } else { self.cache.watch(self.prefix, bound) };
         Self { near: watch.map(|watch| Arc::new(Near { watch, copies: NearSessions::new(bytes) })), ..self }
+    }
+
+    /// Remembers so many bytes of what was read, to read it anew only where the cache has something else.
+    pub(crate) fn with_reads(self, bytes: u64) -> Self {
+        Self { read: (bytes > 0).then(|| Arc::new(NearSessions::new(bytes))), ..self }
     }
 
     pub(crate) fn cache(&self) -> &Cache {
@@ -57,7 +64,8 @@ impl Entries {
 
     /// How many bytes copies take, and how many they are.
     pub(crate) fn near_use(&self) -> (u64, usize) {
-        self.near.as_ref().map_or((0, 0), |near| (near.copies.bytes(), near.copies.len()))
+        let copies = self.near.as_ref().map(|near| &near.copies).or(self.read.as_deref());
+        copies.map_or((0, 0), |copies| (copies.bytes(), copies.len()))
     }
 
     pub(crate) fn key(&self, key: &SessionKey) -> String {
@@ -84,7 +92,7 @@ impl Entries {
 
     /// A copy, or what the cache has.
     pub(crate) async fn find(&self, key: &SessionKey, now: Timestamp) -> Result<Found, EngineError> {
-        let Some(near) = &self.near else { return Ok(Found::Stored(self.stored(key, now).await?, None)) };
+        let Some(near) = &self.near else { return self.find_unwatched(key, now).await };
         if let Some(record) = self.copy(key, now).and_then(|copy| copy.record()) {
             return Ok(Found::Near(record));
         }
@@ -95,13 +103,40 @@ impl Entries {
         Ok(Found::Stored(found, kept))
     }
 
-    /// Keeps a copy of what was found, as long as it holds.
-    pub(crate) fn keep(&self, key: &SessionKey, record: &mut Record, kept: Option<Kept>) {
-        if let (Some(near), Some(Kept { read_at, until })) = (&self.near, kept) {
-            let copy = Arc::new(NearSession::new(record, Some(Holds { read_at, end: End::In(until) })));
-            near.copies.put(key, &copy);
-            record.origin = Origin { near: Some(copy), joined: None };
+    /// What the cache has, which is always asked.
+    async fn find_unwatched(&self, key: &SessionKey, now: Timestamp) -> Result<Found, EngineError> {
+        let before = self.read.as_ref().and_then(|read| read.get(key));
+        let Some((before, Version::Cached(seen))) =
+            before.as_ref().and_then(|before| Some((before, before.version()?)))
+        else {
+            return Ok(Found::Stored(self.stored(key, now).await?, None));
+        };
+        let found = match self.cache.get_unless(&self.key(key), seen, now).await? {
+            Looked::Same => match before.record() {
+                Some(record) => return Ok(Found::Near(record)),
+                None => self.stored(key, now).await?,
+            },
+            Looked::Other(found) => Some(found),
+            Looked::Absent => None,
+        };
+        if let (None, Some(read)) = (&found, &self.read) {
+            read.remove(key);
         }
+        Ok(Found::Stored(found, None))
+    }
+
+    /// Keeps a copy of what was found, as long as it holds, or to tell that it is found again.
+    pub(crate) fn keep(&self, key: &SessionKey, record: &mut Record, kept: Option<Kept>) {
+        let (copies, holds) = match (&self.near, kept, &self.read) {
+            (Some(near), Some(Kept { read_at, until }), _) => {
+                (&near.copies, Some(Holds { read_at, end: End::In(until) }))
+            }
+            (None, _, Some(read)) => (&**read, None),
+            _ => return,
+        };
+        let copy = Arc::new(NearSession::new(record, holds));
+        copies.put(key, &copy);
+        record.origin = Origin { near: Some(copy), joined: None };
     }
 }
 

@@ -159,7 +159,7 @@ impl World {
                 let engine = CacheEngine::new(Arc::clone(&self.cache), age);
                 AnyEngine::Cache(match self.near {
                     Some(bound) => engine.with_near(bound, NEAR_BYTES),
-                    None => engine,
+                    None => engine.with_reads(NEAR_BYTES),
                 })
             }
             Kind::CachedDb => {

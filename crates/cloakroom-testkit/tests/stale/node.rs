@@ -94,7 +94,10 @@ impl Near {
                 match engine {
                     Engine::Cache => {
                         let engine = CacheEngine::new(cache, config.age_secs);
-                        AnyEngine::Cache(if bound.is_zero() { engine } else { engine.with_near(bound, NEAR_BYTES) })
+                        AnyEngine::Cache(match bound {
+                            Duration::ZERO => engine.with_reads(NEAR_BYTES),
+                            bound => engine.with_near(bound, NEAR_BYTES),
+                        })
                     }
                     Engine::CachedDb => {
                         let engine = CachedDbEngine::new(on_db, cache, config.age_secs);
