@@ -14,7 +14,6 @@ use cloakroom_core::reason::{Anonymous, Reason};
 use metrics::{counter, describe_counter};
 
 use crate::events::AuthEvent;
-use crate::identity::Identity;
 
 /// Tells a recorder what each metric means. For those who install one.
 pub fn describe() {
@@ -34,9 +33,9 @@ macro_rules! identities {
     };
 }
 
-/// A request asked who is there.
-pub fn identity(identity: &Identity) {
-    let label = identity.reason().map_or("signed_in", Anonymous::as_str);
+/// A request asked who is there; this is why nobody is, if nobody is.
+pub fn identity(reason: Option<Anonymous>) {
+    let label = reason.map_or("signed_in", Anonymous::as_str);
     identities!(label, "signed_in", "no_cookie", "not_signed_in", "no_session", "key_malformed");
 }
 

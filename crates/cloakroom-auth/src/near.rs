@@ -90,9 +90,11 @@ impl NearUser {
 impl Auth {
     /// Who `session` is known to name, without a question to the database.
     pub(crate) fn remembered(&self, session: &Session) -> Option<Identity> {
-        let near: Arc<NearUser> = session.kept()?;
-        let holds = near.auth == self.id() && near.holds(self.db(), self.db().stamp()?);
-        holds.then(|| Some(Identity::User(Arc::clone(&near.user), Arc::clone(near.backend.get()?))))?
+        let look = |near: &NearUser| {
+            let holds = near.auth == self.id() && near.holds(self.db(), self.db().stamp()?);
+            holds.then(|| Some(Identity::User(Arc::clone(&near.user), Arc::clone(near.backend.get()?))))?
+        };
+        session.look_at_kept(look)?
     }
 
     /// Remembers whom `session` names: now, that the user is read with it the next time; and for good, where the copy of the

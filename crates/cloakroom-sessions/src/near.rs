@@ -27,6 +27,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::engine::{Record, Version};
+use crate::index::NotedAt;
 use crate::text::TextCodec;
 
 /// Copies of sessions. What was used least goes first when they are too large together.
@@ -37,6 +38,7 @@ pub(crate) struct NearSession {
     copy: Option<Copy>,
     user: OnceLock<UserId>,
     kept: OnceLock<Arc<dyn Any + Send + Sync>>,
+    noted: NotedAt,
 }
 
 struct Copy {
@@ -179,7 +181,7 @@ impl NearSession {
     }
 
     const fn of(copy: Option<Copy>) -> Self {
-        Self { copy, user: OnceLock::new(), kept: OnceLock::new() }
+        Self { copy, user: OnceLock::new(), kept: OnceLock::new(), noted: NotedAt::never() }
     }
 
     fn bytes(&self) -> usize {
@@ -220,7 +222,7 @@ impl NearSession {
     pub(crate) fn read(&self) -> (Self, Arc<Dict>) {
         let record = self.copy.as_ref().map(Copy::record).unwrap_or_else(|| Record::new(Arc::default(), None, None));
         let read = Self::new(&record, self.copy.as_ref().and_then(|copy| copy.holds));
-        (Self { user: self.user.clone(), kept: self.kept.clone(), ..read }, record.data)
+        (Self { user: self.user.clone(), kept: self.kept.clone(), noted: self.noted.clone(), ..read }, record.data)
     }
 
     pub(crate) fn version(&self) -> Option<&Version> {
@@ -248,12 +250,17 @@ impl NearSession {
         self.user.get_or_init(|| user.clone());
     }
 
-    pub(crate) fn kept<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.kept.get().and_then(|kept| Arc::clone(kept).downcast().ok())
+    pub(crate) fn kept<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.kept.get()?.downcast_ref()
     }
 
     pub(crate) fn keep<T: Any + Send + Sync>(&self, value: Arc<T>) {
         self.kept.get_or_init(|| value);
+    }
+
+    /// When its use was noted last, as far as is known here.
+    pub(crate) const fn noted(&self) -> &NotedAt {
+        &self.noted
     }
 }
 

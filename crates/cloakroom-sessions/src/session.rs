@@ -19,7 +19,7 @@ use crate::config::CookieEnd;
 use crate::engine::Created;
 use crate::error::{SessionError, ValueError};
 use crate::lazy::LazySession;
-use crate::near::{JoinedUser, NearSession};
+use crate::near::JoinedUser;
 use crate::shared::Shared;
 use crate::state::State;
 
@@ -276,17 +276,16 @@ impl Session {
 
 /// What is remembered beside the stored session (D5).
 impl Session {
-    /// What [`keep`](Self::keep) was given by an earlier request that found the same stored session, if this one has not
-    /// changed it either.
-    #[must_use]
-    pub fn kept<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.near()?.kept()
+    /// Looks at what [`keep`](Self::keep) was given by an earlier request that found the same stored session, if this one has
+    /// not changed it either. `look` must not touch the session, which is locked meanwhile.
+    pub fn look_at_kept<T: Any + Send + Sync, R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.state().near_unchanged()?.kept().map(look)
     }
 
     /// Keeps what was worked out from the stored session for requests that find it unchanged. Only the first value is kept,
     /// and none if this request changed the session, or nothing of it is kept in memory.
     pub fn keep<T: Any + Send + Sync>(&self, value: Arc<T>) {
-        if let Some(near) = self.near() {
+        if let Some(near) = self.state().near_unchanged() {
             near.keep(value);
         }
     }
@@ -302,10 +301,6 @@ impl Session {
     #[must_use]
     pub fn joined_user(&self) -> Option<JoinedUser> {
         self.state().joined_user()
-    }
-
-    fn near(&self) -> Option<Arc<NearSession>> {
-        self.state().near_unchanged().cloned()
     }
 }
 

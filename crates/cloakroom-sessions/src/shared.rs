@@ -87,9 +87,10 @@ impl Shared {
         if !state.is_loaded()
             && self.older.is_empty()
             && let Some(key) = &state.key
-            && let Some(copy) = self.site.engine.copy(key, self.site.clock.now())
+            && let now = self.site.clock.now()
+            && let Some(copy) = self.site.engine.copy(key, now)
         {
-            state.found(copy);
+            state.found(copy, now);
         }
         state.is_loaded()
     }
@@ -242,11 +243,11 @@ impl Shared {
             None => Loaded::Absent(self.state().reason.unwrap_or(Anonymous::NoSession)),
         };
         if !self.older.is_empty() {
-            loaded = self.look_under_older_names(loaded).await?;
+            loaded = Box::pin(self.look_under_older_names(loaded)).await?;
         }
         match self.take_in(loaded) {
             Next::Ready => Ok(()),
-            Next::Create => self.create_held(None).await,
+            Next::Create => Box::pin(self.create_held(None)).await,
         }
     }
 

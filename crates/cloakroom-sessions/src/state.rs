@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::reason::Anonymous;
 use cloakroom_core::value::{Dict, Text, Value};
@@ -19,6 +20,8 @@ pub(crate) struct State {
     data: Option<Arc<Dict>>,
     /// The copy in memory that was loaded, until somebody asks for the data in its text.
     unread: Option<Arc<NearSession>>,
+    /// When the copy in memory was taken.
+    copied_at: Option<Timestamp>,
     /// Whether the data are what was loaded, unchanged.
     as_loaded: bool,
     /// Whether the copy in memory was read by this request.
@@ -54,6 +57,7 @@ impl State {
             key,
             data: None,
             unread: None,
+            copied_at: None,
             as_loaded: false,
             reread: false,
             accessed: false,
@@ -92,6 +96,11 @@ impl State {
 
     fn data_or_default(&mut self) -> Arc<Dict> {
         self.data().cloned().unwrap_or_default()
+    }
+
+    /// When the copy in memory was taken, if one was.
+    pub(crate) const fn copied_at(&self) -> Option<Timestamp> {
+        self.copied_at
     }
 
     /// What is remembered with the stored session, whatever became of the data since.
@@ -224,7 +233,8 @@ impl State {
     }
 
     /// Takes in a copy in memory that holds.
-    pub(crate) fn found(&mut self, near: Arc<NearSession>) {
+    pub(crate) fn found(&mut self, near: Arc<NearSession>, now: Timestamp) {
+        self.copied_at = Some(now);
         self.modified_before_load = None;
         self.as_loaded = true;
         self.reason = near.damage();

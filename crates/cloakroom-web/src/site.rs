@@ -10,6 +10,7 @@ use cloakroom_sessions::Sessions;
 use http::HeaderValue;
 
 use crate::config::WebConfig;
+use crate::stack::AnswerHeaders;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(crate) struct Site {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) good_hosts: GoodHosts,
+    pub(crate) headers: AnswerHeaders,
 }
 
 /// Hosts that were allowed, as they were sent: the first few. Most sites have one or two, and what was allowed once need not be

@@ -31,9 +31,11 @@ use cloakroom_db::{Database, DbError};
 pub use self::fill::Backfilled;
 pub use self::list::{StoredSession, Visit, public_id};
 use self::seal::KeySeal;
+pub(crate) use self::seen::NotedAt;
 use self::seen::Seen;
 use crate::lazy::LazySession;
 use crate::lifetime::Lifetime;
+use crate::near::NearSession;
 use crate::sessions::Sessions;
 
 /// How long notes are collected.
@@ -218,19 +220,25 @@ impl Sessions {
     /// lately, and it never waits. `visitor` is asked only if the note is made.
     pub fn used(&self, session: &LazySession, user: &UserId, usage: Usage, visitor: impl FnOnce() -> Visitor) {
         let Some(index) = self.index() else { return };
+        let mut state = session.shared().state();
+        // What the copy says was looked up when it was loaded: that is late enough, and it is at hand.
+        let lately =
+            |(at, near): (_, &Arc<NearSession>)| index.0.seen.is_noted(near.noted(), at, SessionIndex::INTERVAL);
+        if usage == Usage::Read && state.copied_at().zip(state.near()).is_some_and(lately) {
+            return;
+        }
         let now = self.now();
-        let (key, end) = {
-            let mut state = session.shared().state();
-            let end = match usage {
-                Usage::Read => None,
-                Usage::Saved => state.data().and_then(|data| self.lifetime().date(data, now).ok()),
-            };
-            let Some(key) = state.key.as_ref() else { return };
-            if !index.0.seen.is_due(key, now, end, SessionIndex::INTERVAL) {
-                return;
-            }
-            (key.clone(), end)
+        let end = match usage {
+            Usage::Read => None,
+            Usage::Saved => state.data().and_then(|data| self.lifetime().date(data, now).ok()),
         };
+        let Some(key) = &state.key else { return };
+        let noted = state.near().map(|near| near.noted());
+        if !index.0.seen.is_due_beside(noted, key, now, end, SessionIndex::INTERVAL) {
+            return;
+        }
+        let key = key.clone();
+        drop(state);
         let at_most = || now.plus_secs(self.config().age_secs);
         let Some(mut entry) = index.entry(&key, user.to_string(), now, end.unwrap_or_else(at_most)) else { return };
         let Visitor { address, agent } = visitor();

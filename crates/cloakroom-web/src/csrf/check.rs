@@ -10,12 +10,11 @@ use cloakroom_core::csrf::{
 use cloakroom_core::reason::Reason;
 use http::Request;
 use http::header::{ORIGIN, REFERER};
-use http::request::Parts;
 
 use super::token::{prepare, stored_in_cookie};
 use crate::body::BodyError;
 use crate::config::Debug;
-use crate::ctx::{CsrfCheck, Ctx, header_text, with_host_facts};
+use crate::ctx::{CsrfCheck, Ctx, Head, header_text, with_host_facts};
 use crate::error;
 use crate::interrupted::FormAgain;
 use crate::pages;
@@ -39,14 +38,14 @@ pub(crate) enum Gate {
 }
 
 /// Decides what can be decided without waiting (C23).
-pub(crate) fn gate(ctx: &Ctx, parts: &Parts) -> Gate {
+pub(crate) fn gate(ctx: &Ctx, head: Head<'_>) -> Gate {
     if ctx.config().csrf.policy.store() == SecretStore::Session {
         return Gate::Ask;
     }
     if is_safe_method(ctx.method().as_str()) {
         return Gate::Open;
     }
-    match decide(ctx, parts, &stored_in_cookie(ctx)) {
+    match decide(ctx, head, &stored_in_cookie(ctx)) {
         Decision::Pass => Gate::Open,
         Decision::Reject(rejection) if reads_for_again(ctx, &rejection) => Gate::Ask,
         Decision::Reject(rejection) => Gate::Shut(rejection),
@@ -55,12 +54,9 @@ pub(crate) fn gate(ctx: &Ctx, parts: &Parts) -> Gate {
 }
 
 /// Whether a request is refused, and for what; its body is read if that decides (C23–C39).
-pub(crate) async fn check(ctx: &Ctx, request: Request<Body>) -> Result<Request<Body>, Response> {
+pub(crate) async fn check(ctx: &Ctx, mut request: Request<Body>) -> Result<Request<Body>, Response> {
     let stored = prepare(ctx).await.map_err(|e| error::session(&e))?;
-    let (parts, body) = request.into_parts();
-    let decision = decide(ctx, &parts, &stored);
-    let mut request = Request::from_parts(parts, body);
-    let verdict = match decision {
+    let verdict = match decide(ctx, (&request).into(), &stored) {
         Decision::Pass => Ok(()),
         Decision::Reject(rejection) => {
             if reads_for_again(ctx, &rejection) {
@@ -93,12 +89,12 @@ pub(crate) async fn check(ctx: &Ctx, request: Request<Body>) -> Result<Request<B
     }
 }
 
-pub(super) fn decide(ctx: &Ctx, parts: &Parts, stored: &Stored) -> Decision {
+pub(super) fn decide(ctx: &Ctx, head: Head<'_>, stored: &Stored) -> Decision {
     let config = ctx.config();
-    let origin = header_text(&parts.headers, ORIGIN.as_str());
-    let referer = header_text(&parts.headers, REFERER.as_str());
-    let sec_fetch_site = header_text(&parts.headers, "sec-fetch-site");
-    with_host_facts(parts, &config.security, ctx.scheme(), |host| {
+    let origin = header_text(head.headers, ORIGIN.as_str());
+    let referer = header_text(head.headers, REFERER.as_str());
+    let sec_fetch_site = header_text(head.headers, "sec-fetch-site");
+    with_host_facts(head, &config.security, ctx.scheme(), |host| {
         let facts = Facts {
             method: ctx.method().as_str(),
             scheme: ctx.scheme(),

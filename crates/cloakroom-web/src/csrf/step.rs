@@ -38,7 +38,7 @@ impl Ctx {
     /// The secret lives in the session, and that cannot be loaded.
     pub async fn csrf_step(&self, parts: &Parts) -> Result<CsrfStep, SessionError> {
         let stored = prepare(self).await?;
-        Ok(match decide(self, parts, &stored) {
+        Ok(match decide(self, parts.into(), &stored) {
             Decision::Pass => CsrfStep::Passed,
             Decision::Reject(rejection) => {
                 log(self, &rejection);

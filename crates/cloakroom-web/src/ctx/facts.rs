@@ -10,7 +10,7 @@ use cloakroom_core::urls::decode_path;
 use http::header::{AsHeaderName, COOKIE, HOST, ORIGIN, REFERER, USER_AGENT};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 
 use crate::config::SecurityConfig;
 use crate::interrupted::FormPost;
@@ -26,6 +26,35 @@ pub struct Connection {
     pub local: Option<SocketAddr>,
     /// Whether the connection itself is encrypted.
     pub scheme: Scheme,
+}
+
+/// What a request says before its body.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'r> {
+    pub(crate) method: &'r Method,
+    pub(crate) uri: &'r Uri,
+    pub(crate) version: Version,
+    pub(crate) headers: &'r HeaderMap,
+    pub(crate) extensions: &'r Extensions,
+}
+
+impl<'r> From<&'r Parts> for Head<'r> {
+    fn from(parts: &'r Parts) -> Self {
+        let Parts { method, uri, version, headers, extensions, .. } = parts;
+        Self { method, uri, version: *version, headers, extensions }
+    }
+}
+
+impl<'r, B> From<&'r Request<B>> for Head<'r> {
+    fn from(request: &'r Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            version: request.version(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -58,18 +87,18 @@ enum HostText {
 
 impl HostText {
     /// The host, if it is allowed (C44).
-    fn read(parts: &Parts, config: &SecurityConfig, scheme: Scheme, good: &GoodHosts) -> Result<Self, DisallowedHost> {
-        let header = match one(&parts.headers, HOST) {
+    fn read(head: Head<'_>, config: &SecurityConfig, scheme: Scheme, good: &GoodHosts) -> Result<Self, DisallowedHost> {
+        let header = match one(head.headers, HOST) {
             Lines::One(header) if config.hosts.forwarded_host == Forwarded::Ignore => Some(header),
             _ => None,
         };
         if let Some(header) = header.filter(|header| good.has(header)) {
             return Ok(Self::Header(header.clone()));
         }
-        with_host_facts(parts, config, scheme, |facts| {
+        with_host_facts(head, config, scheme, |facts| {
             let text = config.hosts.host_text(facts, scheme)?;
             header.inspect(|header| good.add(header));
-            Ok(Self::of(&text, &parts.headers, &parts.uri))
+            Ok(Self::of(&text, head.headers, head.uri))
         })
     }
 
@@ -94,8 +123,8 @@ impl HostText {
 }
 
 impl Facts {
-    pub(crate) fn read(parts: &Parts, config: &SecurityConfig, good: &GoodHosts) -> Self {
-        let Parts { method, headers, extensions, .. } = parts;
+    pub(crate) fn read(head: Head<'_>, config: &SecurityConfig, good: &GoodHosts) -> Self {
+        let Head { method, uri, headers, extensions, .. } = head;
         let connection = extensions.get::<Connection>().copied();
         let socket = connection.map_or(Scheme::Http, |c| c.scheme);
         let proxy = config.hosts.proxy_ssl_header.as_ref().and_then(|rule| header_text(headers, rule.name()));
@@ -107,9 +136,9 @@ impl Facts {
         };
         Self {
             method: method.clone(),
-            uri: extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone()),
+            uri: extensions.get::<OriginalUri>().map_or_else(|| uri.clone(), |OriginalUri(uri)| uri.clone()),
             scheme,
-            host: HostText::read(parts, config, scheme, good),
+            host: HostText::read(head, config, scheme, good),
             peer,
             client,
             form_post: (*method == Method::POST).then(|| form_post(headers)),
@@ -155,7 +184,7 @@ impl Cookies {
     fn read(headers: &HeaderMap) -> Self {
         match one(headers, COOKIE) {
             Lines::None => Self::None,
-            Lines::One(one) if std::str::from_utf8(one.as_bytes()).is_ok() => Self::One(one.clone()),
+            Lines::One(one) if is_utf8(one.as_bytes()) => Self::One(one.clone()),
             _ => Self::Text(cookies::header_text(headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)).into()),
         }
     }
@@ -170,22 +199,22 @@ impl std::fmt::Debug for Cookies {
 
 /// Calls `with` with what the request says of its host (C44).
 pub(crate) fn with_host_facts<R>(
-    parts: &Parts,
+    head: Head<'_>,
     config: &SecurityConfig,
     scheme: Scheme,
     with: impl FnOnce(&HostFacts<'_>) -> R,
 ) -> R {
-    let headers = &parts.headers;
+    let headers = head.headers;
     let authority = || {
         // HTTP/2 has no Host header but an authority; in HTTP/1 the header alone counts.
-        let authority = parts.uri.authority().filter(|_| parts.version >= Version::HTTP_2)?;
+        let authority = head.uri.authority().filter(|_| head.version >= Version::HTTP_2)?;
         Some(Cow::Borrowed(authority.as_str()))
     };
     let host = header_text(headers, HOST).or_else(authority);
     let trusted = |rule: Forwarded, name| (rule == Forwarded::Trust).then(|| header_text(headers, name)).flatten();
     let forwarded_host = trusted(config.hosts.forwarded_host, "x-forwarded-host");
     let forwarded_port = trusted(config.hosts.forwarded_port, "x-forwarded-port");
-    let local = parts.extensions.get::<Connection>().and_then(|c| c.local);
+    let local = head.extensions.get::<Connection>().and_then(|c| c.local);
     let port = local.map(|l| l.port()).or(config.server_port);
     let mut digits = [0; 5];
     let port = port.map_or(if scheme.is_secure() { "443" } else { "80" }, |p| decimal(p, &mut digits));
@@ -223,6 +252,11 @@ fn one(headers: &HeaderMap, name: HeaderName) -> Lines<'_> {
         (Some(value), None) => Lines::One(value),
         _ => Lines::Several,
     }
+}
+
+/// Nearly all are ASCII, which is sooner seen.
+fn is_utf8(bytes: &[u8]) -> bool {
+    bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()
 }
 
 fn latin1(bytes: &[u8]) -> Cow<'_, str> {
@@ -267,26 +301,22 @@ fn decimal(mut n: u16, digits: &mut [u8; 5]) -> &str {
 mod tests {
     use super::*;
 
-    fn parts(headers: &[(&'static str, &[u8])]) -> Parts {
-        let mut parts = http::Request::new(()).into_parts().0;
+    fn facts(headers: &[(&'static str, &[u8])], config: &SecurityConfig, good: &GoodHosts) -> Facts {
+        let mut request = Request::new(());
         for (name, value) in headers {
-            parts.headers.append(*name, HeaderValue::from_bytes(value).unwrap());
+            request.headers_mut().append(*name, HeaderValue::from_bytes(value).unwrap());
         }
-        parts
+        Facts::read((&request).into(), config, good)
     }
 
     /// K19: several Cookie lines are one list, and bad bytes are replaced.
     #[test]
     fn cookie_lines_are_one_list() {
-        let facts = Facts::read(
-            &parts(&[("cookie", b"a=1"), ("cookie", b"b=\xff")]),
-            &SecurityConfig::default(),
-            &GoodHosts::default(),
-        );
-        assert_eq!(facts.cookie_header(), "a=1; b=\u{fffd}");
-        let facts =
-            Facts::read(&parts(&[("cookie", "a=é".as_bytes())]), &SecurityConfig::default(), &GoodHosts::default());
-        assert_eq!(facts.cookie_header(), "a=é");
+        let read =
+            facts(&[("cookie", b"a=1"), ("cookie", b"b=\xff")], &SecurityConfig::default(), &GoodHosts::default());
+        assert_eq!(read.cookie_header(), "a=1; b=\u{fffd}");
+        let read = facts(&[("cookie", "a=é".as_bytes())], &SecurityConfig::default(), &GoodHosts::default());
+        assert_eq!(read.cookie_header(), "a=é");
     }
 
     /// G02: a repeated Host header is no host.
@@ -295,9 +325,9 @@ mod tests {
         let mut config = SecurityConfig::default();
         let good = GoodHosts::default();
         config.hosts.allowed = cloakroom_core::hosts::AllowedHosts::new(["*"]);
-        assert!(Facts::read(&parts(&[("host", b"a.example")]), &config, &good).host().is_ok());
-        assert!(Facts::read(&parts(&[("host", b"a.example"), ("host", b"a.example")]), &config, &good).host().is_err());
-        assert!(Facts::read(&parts(&[("host", b"\xe9.example")]), &config, &good).host().is_err());
+        assert!(facts(&[("host", b"a.example")], &config, &good).host().is_ok());
+        assert!(facts(&[("host", b"a.example"), ("host", b"a.example")], &config, &good).host().is_err());
+        assert!(facts(&[("host", b"\xe9.example")], &config, &good).host().is_err());
     }
 
     /// C44: that a host was allowed says nothing of another.
@@ -307,13 +337,13 @@ mod tests {
         config.hosts.allowed = cloakroom_core::hosts::AllowedHosts::new(["a.example"]);
         let good = GoodHosts::default();
         for (host, allowed) in [("b.example", false), ("a.example", true), ("a.example", true), ("b.example", false)] {
-            let facts = Facts::read(&parts(&[("host", host.as_bytes())]), &config, &good);
-            assert_eq!(facts.host().ok(), allowed.then_some(host));
+            let read = facts(&[("host", host.as_bytes())], &config, &good);
+            assert_eq!(read.host().ok(), allowed.then_some(host));
         }
-        assert!(Facts::read(&parts(&[("host", b"a.example"), ("host", b"a.example")]), &config, &good).host().is_err());
+        assert!(facts(&[("host", b"a.example"), ("host", b"a.example")], &config, &good).host().is_err());
         config.hosts.forwarded_host = Forwarded::Trust;
-        let forwarded = parts(&[("host", b"a.example"), ("x-forwarded-host", b"b.example")]);
-        assert!(Facts::read(&forwarded, &config, &good).host().is_err());
+        let forwarded: [(_, &[u8]); 2] = [("host", b"a.example"), ("x-forwarded-host", b"b.example")];
+        assert!(facts(&forwarded, &config, &good).host().is_err());
     }
 
     #[test]

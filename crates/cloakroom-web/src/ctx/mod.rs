@@ -14,10 +14,9 @@ use cloakroom_core::cookies::ResponseCookies;
 use cloakroom_core::csrf::TokenState;
 use cloakroom_core::models::User;
 use cloakroom_sessions::LazySession;
-use http::request::Parts;
 
 pub use self::facts::Connection;
-pub(crate) use self::facts::{Facts, header_text, with_host_facts};
+pub(crate) use self::facts::{Facts, Head, header_text, with_host_facts};
 use crate::body::FormData;
 use crate::interrupted::KeptPost;
 use crate::messages::MessageState;
@@ -46,14 +45,18 @@ struct Inner {
     facts: Facts,
     session: OnceLock<LazySession>,
     form: OnceLock<Arc<FormData>>,
-    identity: tokio::sync::Mutex<Option<Identity>>,
-    permissions: tokio::sync::Mutex<Option<Arc<PermissionSet>>>,
+    /// Held by whoever asks a store who is there, or what they may do.
+    asking: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
 /// What changes while the request runs, without waiting for anything.
 #[derive(Default)]
 pub(crate) struct State {
+    /// Who is there; `None` until somebody asks.
+    pub(crate) identity: Option<Identity>,
+    /// What they may do; `None` until somebody asks.
+    pub(crate) permissions: Option<Arc<PermissionSet>>,
     /// The CSRF secret; `None` until somebody needs it.
     pub(crate) token: Option<TokenState>,
     /// Whether the request passed the CSRF check, so that no second one need be made.
@@ -87,15 +90,14 @@ pub(crate) enum CsrfCheck {
 }
 
 impl Ctx {
-    pub(crate) fn new(site: Arc<Site>, parts: &Parts) -> Self {
-        let facts = Facts::read(parts, &site.config.security, &site.good_hosts);
+    pub(crate) fn new(site: Arc<Site>, head: Head<'_>) -> Self {
+        let facts = Facts::read(head, &site.config.security, &site.good_hosts);
         Self(Arc::new(Inner {
             site,
             facts,
             session: OnceLock::new(),
             form: OnceLock::new(),
-            identity: tokio::sync::Mutex::default(),
-            permissions: tokio::sync::Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
             state: Mutex::default(),
         }))
     }

@@ -1,5 +1,6 @@
 //! The request's session.
 
+use cloakroom_auth::Identity;
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::reason::Anonymous;
 use cloakroom_sessions::{LazySession, SavePolicy, Session, SessionError, Usage, Visitor};
@@ -19,7 +20,12 @@ impl Ctx {
     ///
     /// The store failed: nobody knows who this is, and the answer is 503 (D7, F01).
     pub async fn session(&self) -> Result<Session, SessionError> {
-        self.lazy_session().load().await
+        let session = self.lazy_session();
+        match session.load_now() {
+            Some(session) => Ok(session),
+            // In a box: whoever waits keeps room for what is asked, and most need not ask.
+            None => Box::pin(session.load()).await,
+        }
     }
 
     /// Whether anybody asked for the session.
@@ -30,17 +36,15 @@ impl Ctx {
     /// Why nobody is signed in, as far as anybody asked: for logs and developers, never for the client (D12, L05).
     #[must_use]
     pub fn reason(&self) -> Option<Anonymous> {
-        let identity = self.0.identity.try_lock().ok().and_then(|i| i.as_ref().map(|i| i.reason()));
+        let identity = self.state().identity.as_ref().map(Identity::reason);
         identity.unwrap_or_else(|| self.0.session.get().and_then(LazySession::reason))
     }
 
     /// Notes in the index of sessions that the request's user used theirs (D13).
     pub(crate) fn note_use(&self, session: &LazySession, usage: Usage) {
-        if self.state().is_caller {
-            return;
-        }
-        let identity = self.0.identity.try_lock();
-        let Some(user) = identity.as_ref().ok().and_then(|identity| identity.as_ref()?.user()) else { return };
+        let state = self.state();
+        let user = state.identity.as_ref().filter(|_| !state.is_caller).and_then(Identity::user);
+        let Some(user) = user else { return };
         self.sessions().used(session, &user.id, usage, || {
             let agent = self.facts().agent.as_ref();
             let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());

@@ -18,37 +18,56 @@ impl Ctx {
     ///
     /// A store failed: nothing is known, and the answer is 503, never "anonymous" (F01).
     pub async fn identity(&self) -> Result<Identity, AuthError> {
-        if let Some(identity) = self.identity_now() {
+        if let Some(identity) = self.find_now(Identity::clone) {
             return Ok(identity);
         }
-        let mut known = self.0.identity.lock().await;
-        if let Some(identity) = &*known {
-            return Ok(identity.clone());
+        // In a box: whoever waits keeps room for what is asked, and most need not ask.
+        Box::pin(self.ask_identity()).await
+    }
+
+    async fn ask_identity(&self) -> Result<Identity, AuthError> {
+        let _asking = self.0.asking.lock().await;
+        if let Some(identity) = self.state().identity.clone() {
+            return Ok(identity);
         }
-        let session = self.session().await?;
+        let session = self.lazy_session().load().await?;
         let identity = self.auth_service().get_user(&session).await?;
-        *known = Some(identity.clone());
-        self.record(&identity);
-        Ok(identity)
+        Ok(self.found(identity, Identity::clone))
     }
 
     /// Who is there, where that is known already or stands in memory: the way of most requests, without a wait.
-    fn identity_now(&self) -> Option<Identity> {
-        let mut known = self.0.identity.try_lock().ok()?;
-        if let Some(identity) = &*known {
-            return Some(identity.clone());
+    fn find_now<R>(&self, take: impl FnOnce(&Identity) -> R) -> Option<R> {
+        if let Some(identity) = &self.state().identity {
+            return Some(take(identity));
         }
         let session = self.lazy_session().load_now()?;
         let identity = self.auth_service().get_user_now(&session)?;
-        *known = Some(identity.clone());
-        self.record(&identity);
-        Some(identity)
+        Some(self.found(identity, take))
+    }
+
+    /// The signed-in user, where that is known already or stands in memory.
+    pub(crate) fn user_now(&self) -> Option<Arc<User>> {
+        self.find_now(|identity| identity.user().cloned())?
+    }
+
+    /// Keeps who was found, unless somebody else was meanwhile, or signed in.
+    fn found<R>(&self, identity: Identity, take: impl FnOnce(&Identity) -> R) -> R {
+        let reason = identity.reason();
+        let (taken, is_new) = {
+            let mut state = self.state();
+            let is_new = state.identity.is_none();
+            (take(state.identity.get_or_insert(identity)), is_new)
+        };
+        if is_new {
+            self.record(reason);
+        }
+        taken
     }
 
     /// Counts who was found, and logs why nobody was (D12, L02): quietly for visitors who never signed in.
-    fn record(&self, identity: &Identity) {
-        metrics::identity(identity);
-        let Some(reason) = identity.reason() else { return };
+    fn record(&self, reason: Option<Anonymous>) {
+        metrics::identity(reason);
+        let Some(reason) = reason else { return };
         let session = || {
             let cookie = self.cookie(&self.sessions().config().cookie.name)?;
             SessionKey::parse(&cookie).map(|key| public_id(&key))
@@ -81,27 +100,51 @@ impl Ctx {
     ///
     /// As [`identity`](Self::identity).
     pub async fn permissions(&self) -> Result<Arc<PermissionSet>, AuthError> {
-        let mut known = self.0.permissions.lock().await;
-        if let Some(permissions) = &*known {
-            return Ok(Arc::clone(permissions));
-        }
-        let user = self.user().await?;
+        let _ = self.identity().await?;
+        // Who is there does not change while this is held.
+        let _asking = self.0.asking.lock().await;
+        let user = {
+            let state = self.state();
+            if let Some(permissions) = &state.permissions {
+                return Ok(Arc::clone(permissions));
+            }
+            state.identity.as_ref().and_then(Identity::user).cloned()
+        };
         let permissions = Arc::new(self.auth_service().permissions(user.as_ref()).await?);
-        *known = Some(Arc::clone(&permissions));
+        self.state().permissions = Some(Arc::clone(&permissions));
         Ok(permissions)
     }
 
     /// Says who is there from now on: after a log-in or log-out, or by a back end that needs no session.
     pub async fn set_identity(&self, identity: Identity) {
-        let mut permissions = self.0.permissions.lock().await;
-        *self.0.identity.lock().await = Some(identity);
-        *permissions = None;
-        self.state().is_caller = false;
+        self.set_who(identity, false).await;
     }
 
     /// Says that an API's caller is there, whoever the session is.
     pub(crate) async fn set_caller(&self, identity: Identity) {
-        self.set_identity(identity).await;
-        self.state().is_caller = true;
+        self.set_who(identity, true).await;
+    }
+
+    async fn set_who(&self, identity: Identity, is_caller: bool) {
+        let _asking = self.0.asking.lock().await;
+        let mut state = self.state();
+        state.identity = Some(identity);
+        state.permissions = None;
+        state.is_caller = is_caller;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+
+    /// D4: what a handler's future keeps room for while it asks is small, since each request has one.
+    #[test]
+    fn extractors_take_little_room() {
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        let user = size_of_val(&<crate::User as FromRequestParts<()>>::from_request_parts(&mut parts, &()));
+        let guest = size_of_val(&<crate::User as OptionalFromRequestParts<()>>::from_request_parts(&mut parts, &()));
+        let session = size_of_val(&crate::Session::from_request_parts(&mut parts, &()));
+        assert!(user < 400 && guest < 400 && session < 400, "{user}, {guest}, {session} bytes");
     }
 }

@@ -54,7 +54,7 @@ impl<S: Sync> FromRequestParts<S> for Csrf {
     type Rejection = GuardRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, GuardRejection> {
-        Ok(ctx(parts)?.csrf().await?)
+        Ok(ctx_of(parts)?.csrf().await?)
     }
 }
 
@@ -74,5 +74,9 @@ pub(crate) fn missing_layer() -> Response {
 }
 
 pub(crate) fn ctx(parts: &Parts) -> Result<Ctx, MissingLayer> {
-    parts.extensions.get::<Ctx>().cloned().ok_or(MissingLayer)
+    ctx_of(parts).cloned()
+}
+
+fn ctx_of(parts: &Parts) -> Result<&Ctx, MissingLayer> {
+    parts.extensions.get::<Ctx>().ok_or(MissingLayer)
 }

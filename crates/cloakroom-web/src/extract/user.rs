@@ -9,7 +9,7 @@ use cloakroom_core::models;
 use cloakroom_core::user_model::UserModel;
 use http::request::Parts;
 
-use super::{MissingLayer, ctx};
+use super::{MissingLayer, ctx, ctx_of};
 use crate::ctx::Ctx;
 use crate::guards::{Guard, GuardRejection};
 
@@ -85,7 +85,11 @@ impl<S: Sync, T: UserModel> FromRequestParts<S> for User<T> {
     type Rejection = GuardRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, GuardRejection> {
-        Self::new(Guard::login_required().user(&ctx(parts)?).await?)
+        let ctx = ctx_of(parts)?;
+        match ctx.user_now() {
+            Some(user) => Self::new(user),
+            None => Self::new(Guard::login_required().user(ctx).await?),
+        }
     }
 }
 
@@ -94,7 +98,7 @@ impl<S: Sync, T: UserModel> OptionalFromRequestParts<S> for User<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, GuardRejection> {
         // `?` is "the store failed", 503. It must never read as "nobody is signed in" (F01).
-        ctx(parts)?.user().await?.map(Self::new).transpose()
+        ctx_of(parts)?.user().await?.map(Self::new).transpose()
     }
 }
 

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum_core::body::Body;
@@ -15,13 +14,11 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::inward::{self, Answer, Route, Step};
-use super::layer::Shared;
 use super::outward::{self, Leave};
 use crate::ctx::Ctx;
 
 /// What a request needs on all its way.
 pub(super) struct Way {
-    pub(super) shared: Arc<Shared>,
     pub(super) ctx: Ctx,
     pub(super) route: Route,
 }
@@ -48,7 +45,7 @@ pin_project! {
         /// An answer is there.
         Answered { answer: Option<Answer> },
         /// The session is being saved.
-        Finishing { finished: BoxFuture<'static, (Response, Step)> },
+        Finishing { finished: BoxFuture<'static, Answer> },
         /// It is done.
         Done,
     }
@@ -91,14 +88,17 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let next = match this.at.as_mut().project() {
+            let answer = match this.at.as_mut().project() {
                 AtProj::Asking { asked, inner } => match ready!(asked.as_mut().poll(cx)) {
-                    Err(response) => At::Answered { answer: Some(Answer { response, by: Step::Handler }) },
+                    Err(response) => Answer { response, by: Step::Handler },
                     Ok(request) => {
                         let mut inner = inner.take().expect("a request is asked about once");
                         match catch_unwind(AssertUnwindSafe(|| inner.call(request))) {
-                            Ok(handler) => At::Inside { handler },
-                            Err(_) => At::Answered { answer: this.way.as_ref().map(panic_answer) },
+                            Ok(handler) => {
+                                this.at.set(At::Inside { handler });
+                                continue;
+                            }
+                            Err(_) => panic_answer(way(this.way)),
                         }
                     }
                 },
@@ -106,42 +106,45 @@ where
                     let Some(way) = &*this.way else { return handler.poll(cx) };
                     match catch_unwind(AssertUnwindSafe(|| handler.poll(cx))) {
                         Ok(Poll::Pending) => return Poll::Pending,
-                        Ok(Poll::Ready(Ok(response))) => {
-                            At::Answered { answer: Some(Answer { response, by: Step::Handler }) }
-                        }
+                        Ok(Poll::Ready(Ok(response))) => Answer { response, by: Step::Handler },
                         Ok(Poll::Ready(Err(never))) => match never {},
-                        Err(_) => At::Answered { answer: Some(panic_answer(way)) },
+                        Err(_) => panic_answer(way),
                     }
                 }
-                AtProj::Answered { answer } => {
-                    let way = this.way.as_ref().expect("only a request that was let in is answered");
-                    let Answer { response, by } = answer.take().expect("an answer is taken once");
-                    match outward::leave(&way.ctx, &way.shared.headers, way.route, by, response) {
-                        Leave::Now(response) => {
-                            let response = outward::close(&way.ctx, &way.shared.headers, by, response);
-                            this.at.set(At::Done);
-                            return Poll::Ready(Ok(response));
-                        }
-                        Leave::Later(response) => {
-                            let (ctx, route) = (way.ctx.clone(), way.route);
-                            let finished =
-                                Box::pin(async move { (outward::finish(&ctx, route, by, response).await, by) });
-                            At::Finishing { finished }
-                        }
-                    }
-                }
+                AtProj::Answered { answer } => answer.take().expect("an answer is taken once"),
                 AtProj::Finishing { finished } => {
-                    let (response, by) = ready!(finished.as_mut().poll(cx));
-                    let way = this.way.as_ref().expect("only a request that was let in is finished");
-                    let response = outward::close(&way.ctx, &way.shared.headers, by, response);
+                    let Answer { mut response, by } = ready!(finished.as_mut().poll(cx));
+                    let way = way(this.way);
+                    outward::close(&way.ctx, by, &mut response);
                     this.at.set(At::Done);
                     return Poll::Ready(Ok(response));
                 }
                 AtProj::Done => panic!("polled after completion"),
             };
-            this.at.set(next);
+            // What the handler held is free before the session is finished.
+            this.at.set(At::Done);
+            let Way { ctx, route } = way(this.way);
+            let Answer { mut response, by } = answer;
+            match outward::leave(ctx, *route, by, &mut response) {
+                Leave::Now => {
+                    outward::close(ctx, by, &mut response);
+                    return Poll::Ready(Ok(response));
+                }
+                Leave::Later => {
+                    let (ctx, route) = (ctx.clone(), *route);
+                    let finished =
+                        Box::pin(
+                            async move { Answer { response: outward::finish(&ctx, route, by, response).await, by } },
+                        );
+                    this.at.set(At::Finishing { finished });
+                }
+            }
         }
     }
+}
+
+fn way(way: &Option<Way>) -> &Way {
+    way.as_ref().expect("only a request that was let in is answered")
 }
 
 fn panic_answer(way: &Way) -> Answer {

@@ -3,12 +3,11 @@
 use axum_core::body::Body;
 use axum_core::response::Response;
 use cloakroom_core::csrf::SecretStore;
-use http::request::Parts;
 use http::{Request, StatusCode};
 
 use crate::config::HostCheck;
 use crate::csrf::{self, Gate};
-use crate::ctx::{CsrfCheck, Ctx};
+use crate::ctx::{CsrfCheck, Ctx, Head};
 use crate::{error, respond};
 
 /// What the CSRF check makes of a route.
@@ -53,7 +52,7 @@ pub(super) enum Step {
     Handler,
 }
 
-pub(super) fn enter(ctx: &Ctx, parts: &Parts, route: Route) -> Entry {
+pub(super) fn enter(ctx: &Ctx, head: Head<'_>, route: Route) -> Entry {
     if let Some(answer) = redirect_to_https(ctx) {
         return Entry::Answered(answer);
     }
@@ -75,7 +74,7 @@ pub(super) fn enter(ctx: &Ctx, parts: &Parts, route: Route) -> Entry {
                 Entry::Open
             }
         }
-        Route::Checked => match csrf::gate(ctx, parts) {
+        Route::Checked => match csrf::gate(ctx, head) {
             Gate::Open => {
                 ctx.state().csrf = CsrfCheck::Passed;
                 Entry::Open

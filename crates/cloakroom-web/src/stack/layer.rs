@@ -18,8 +18,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::future::CloakroomFuture;
+use super::headers::AnswerHeaders;
 use super::inward::{self, Entry, Route};
-use super::outward::AnswerHeaders;
 use crate::config::WebConfig;
 use crate::ctx::Ctx;
 use crate::site::{GoodHosts, Site};
@@ -40,8 +40,7 @@ pub struct CloakroomLayer {
 /// What the layer adds to what requests share.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
-    pub(super) site: Arc<Site>,
-    pub(super) headers: AnswerHeaders,
+    site: Arc<Site>,
     exempt: HashSet<Box<str>>,
     exempt_below: Vec<Box<str>>,
     csrf: CsrfDefault,
@@ -70,11 +69,11 @@ impl CloakroomLayer {
     ) -> Self {
         let headers = AnswerHeaders::new(&config.security.headers);
         let messages = MessageSigner::new(auth.secret_keys());
-        let site = Arc::new(Site { config, sessions, auth, messages, clock, random, good_hosts: GoodHosts::default() });
+        let good_hosts = GoodHosts::default();
+        let site = Arc::new(Site { config, sessions, auth, messages, clock, random, good_hosts, headers });
         Self {
             shared: Arc::new(Shared {
                 site,
-                headers,
                 exempt: HashSet::new(),
                 exempt_below: Vec::new(),
                 csrf: CsrfDefault::Checked,
@@ -156,17 +155,15 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         if request.extensions().get::<Ctx>().is_some() {
             return CloakroomFuture::inside(&mut self.inner, request);
         }
         let route = self.shared.route(&request);
-        let (parts, body) = request.into_parts();
-        let ctx = Ctx::new(Arc::clone(&self.shared.site), &parts);
-        let entry = inward::enter(&ctx, &parts, route);
-        let mut request = Request::from_parts(parts, body);
+        let ctx = Ctx::new(Arc::clone(&self.shared.site), (&request).into());
+        let entry = inward::enter(&ctx, (&request).into(), route);
         request.extensions_mut().insert(ctx.clone());
-        let way = super::future::Way { shared: Arc::clone(&self.shared), ctx, route };
+        let way = super::future::Way { ctx, route };
         match entry {
             Entry::Open => CloakroomFuture::open(way, &mut self.inner, request),
             Entry::Answered(answer) => CloakroomFuture::answered(way, answer),

@@ -5,10 +5,12 @@
 //! an await of its own, and with one allocation, the context (D4).
 
 mod future;
+mod headers;
 mod inward;
 mod layer;
 mod outward;
 
 pub use self::future::CloakroomFuture;
+pub(crate) use self::headers::AnswerHeaders;
 pub use self::layer::{CloakroomLayer, CloakroomService};
 pub use self::outward::XFrameOptionsExempt;

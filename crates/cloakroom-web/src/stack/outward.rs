@@ -3,48 +3,14 @@
 use axum_core::response::Response;
 use cloakroom_auth::AuthError;
 use cloakroom_core::csrf::SecretStore;
-use cloakroom_core::headers::{SecurityFacts, SecurityHeaders, XFrame, patch_vary};
-use cloakroom_core::hosts::Scheme;
+use cloakroom_core::headers::patch_vary;
 use cloakroom_sessions::{Finish, LazySession, SessionError, Usage, Vary};
-use http::header::{Entry, SET_COOKIE, VARY, X_FRAME_OPTIONS};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::{SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::inward::{Route, Step};
 use crate::ctx::Ctx;
 use crate::{csp, csrf, error, interrupted, messages, pages};
-
-/// The headers that every answer gets unless it has them, made once.
-#[derive(Clone, Debug)]
-pub(crate) struct AnswerHeaders {
-    http: Vec<(HeaderName, HeaderValue)>,
-    https: Vec<(HeaderName, HeaderValue)>,
-    frames: Option<HeaderValue>,
-}
-
-impl AnswerHeaders {
-    pub(super) fn new(config: &SecurityHeaders) -> Self {
-        let of = |scheme| {
-            let facts = SecurityFacts { scheme, is_set: &|_| false };
-            config.to_add(&facts).filter_map(|(name, value)| header(name, &value)).collect()
-        };
-        let frames = config.frame_options.to_add(None, XFrame::Apply).and_then(latin1);
-        Self { http: of(Scheme::Http), https: of(Scheme::Https), frames }
-    }
-
-    fn add(&self, scheme: Scheme, headers: &mut HeaderMap) {
-        let mine = if scheme.is_secure() { &self.https } else { &self.http };
-        for (name, value) in mine {
-            if let Entry::Vacant(place) = headers.entry(name) {
-                place.insert(value.clone());
-            }
-        }
-    }
-
-    /// How many they are at most.
-    fn len(&self) -> usize {
-        self.http.len().max(self.https.len()) + usize::from(self.frames.is_some())
-    }
-}
 
 /// Put into an answer's extensions, it keeps `X-Frame-Options` away: Django's `xframe_options_exempt` (M24).
 #[derive(Clone, Copy, Debug)]
@@ -53,61 +19,60 @@ pub struct XFrameOptionsExempt;
 /// What is left to do for an answer.
 pub(super) enum Leave {
     /// Nothing that waits: [`close`] ends it.
-    Now(Response),
+    Now,
     /// The session must be finished first: [`finish`].
-    Later(Response),
+    Later,
 }
 
 /// The steps that wait for nothing.
-pub(super) fn leave(ctx: &Ctx, headers: &AnswerHeaders, route: Route, by: Step, mut response: Response) -> Leave {
+pub(super) fn leave(ctx: &Ctx, route: Route, by: Step, response: &mut Response) -> Leave {
     if by >= Step::Handler {
         if route == Route::NotFound && response.status() == StatusCode::NOT_FOUND {
             tracing::warn!(target: "django.request", path = ?ctx.path(), "Not Found");
         }
-        // A map that grows when it is full already is built anew twice. `Content-Length` is still to come.
-        let vary = usize::from(ctx.has_opened_session());
-        response.headers_mut().reserve(headers.len() + 1 + vary);
-        if response.extensions().get::<XFrameOptionsExempt>().is_none()
-            && let Some(value) = &headers.frames
-            && let Entry::Vacant(place) = response.headers_mut().entry(X_FRAME_OPTIONS)
-        {
-            place.insert(value.clone());
+        let headers = &ctx.site().headers;
+        // `Content-Length` is still to come.
+        make_room(response.headers_mut(), headers.len() + 1 + usize::from(ctx.has_opened_session()));
+        if response.extensions().get::<XFrameOptionsExempt>().is_none() {
+            headers.add_frames(response.headers_mut());
         }
-        if messages::is_due(ctx) || keeps_form(ctx, &response) {
-            return Leave::Later(response);
+        if messages::is_due(ctx) || keeps_form(ctx, response) {
+            return Leave::Later;
         }
         if let Err(e) = finish_csrf_cookie(ctx, route) {
-            return Leave::Now(without_cookies(ctx, error::cookie(e)));
+            *response = without_cookies(ctx, error::cookie(e));
+            return Leave::Now;
         }
         if secret_goes_into_session(ctx) {
-            return Leave::Later(response);
+            return Leave::Later;
         }
     }
     if is_error_page(by) {
         if by == Step::Host && ctx.config().csrf.policy.store() == SecretStore::Session {
-            return Leave::Later(response);
+            return Leave::Later;
         }
         if let Err(e) = csrf::renew_cookie(ctx) {
-            return Leave::Now(without_cookies(ctx, error::cookie(e)));
+            *response = without_cookies(ctx, error::cookie(e));
+            return Leave::Now;
         }
     }
     if by >= Step::Host
         && let Some(session) = ctx.session_to_finish()
     {
         if ctx.state().logged_in.is_some() {
-            return Leave::Later(response);
+            return Leave::Later;
         }
         let finished = match ctx.sessions().finish_now(session, response.status().as_u16()) {
-            None => return Leave::Later(response),
+            None => return Leave::Later,
             Some(finish) => finish.map(|finish| take_over(ctx, session, &finish)),
         };
         match finished {
             Ok(Ok(())) => {}
-            Ok(Err(e)) => return Leave::Now(without_cookies(ctx, error::cookie(e))),
-            Err(e) => return Leave::Now(without_cookies(ctx, error::session(&e))),
+            Ok(Err(e)) => *response = without_cookies(ctx, error::cookie(e)),
+            Err(e) => *response = without_cookies(ctx, error::session(&e)),
         }
     }
-    Leave::Now(response)
+    Leave::Now
 }
 
 /// Whether an answer is the error page of a step outside of the CSRF check. Django's error pages make that check's way
@@ -117,15 +82,17 @@ const fn is_error_page(by: Step) -> bool {
 }
 
 /// The steps that wait: messages may go into the session, the CSRF secret too, the session into its store (S61–S66).
+///
+/// What is rare is in a box of its own: a request whose session is saved need not have room for it.
 pub(super) async fn finish(ctx: &Ctx, route: Route, by: Step, mut response: Response) -> Response {
     if by >= Step::Handler
         && keeps_form(ctx, &response)
-        && let Err(e) = interrupted::finish(ctx).await
+        && let Err(e) = Box::pin(interrupted::finish(ctx)).await
     {
         return without_cookies(ctx, error::session(&e));
     }
     if by >= Step::Handler && messages::is_due(ctx) {
-        if let Err(failed) = messages::finish(ctx).await {
+        if let Err(failed) = Box::pin(messages::finish(ctx)).await {
             response = without_cookies(ctx, failed);
         }
         if let Err(e) = finish_csrf_cookie(ctx, route) {
@@ -133,18 +100,19 @@ pub(super) async fn finish(ctx: &Ctx, route: Route, by: Step, mut response: Resp
         }
     }
     if is_error_page(by)
-        && let Err(e) = csrf::prepare(ctx).await
+        && let Err(e) = Box::pin(csrf::prepare(ctx)).await
     {
         return without_cookies(ctx, error::session(&e));
     }
     if secret_goes_into_session(ctx)
-        && let Err(e) = csrf::finish_session(ctx).await
+        && let Err(e) = Box::pin(csrf::finish_session(ctx)).await
     {
         return without_cookies(ctx, error::session(&e));
     }
     let Some(session) = ctx.session_to_finish() else { return response };
     match finish_session(ctx, session, response.status()).await {
-        Ok(Ok(())) => match keep_to_limit(ctx, session).await {
+        Ok(Ok(())) if ctx.state().logged_in.is_none() => response,
+        Ok(Ok(())) => match Box::pin(keep_to_limit(ctx, session)).await {
             Ok(()) => response,
             Err(e) => without_cookies(ctx, error::auth(&e)),
         },
@@ -157,7 +125,7 @@ pub(super) async fn finish(ctx: &Ctx, route: Route, by: Step, mut response: Resp
 }
 
 /// The last steps: cookies, `Vary`, security headers. The one place where `Set-Cookie` and `Vary` are written.
-pub(super) fn close(ctx: &Ctx, headers: &AnswerHeaders, by: Step, mut response: Response) -> Response {
+pub(super) fn close(ctx: &Ctx, by: Step, response: &mut Response) {
     let (cookies, vary) = {
         let mut state = ctx.state();
         (std::mem::take(&mut state.cookies), state.vary_cookie)
@@ -167,17 +135,16 @@ pub(super) fn close(ctx: &Ctx, headers: &AnswerHeaders, by: Step, mut response: 
         match values {
             Some(values) => write_cookies(response.headers_mut(), values),
             // WSGI encodes headers as Latin-1 and fails on what does not fit (K16).
-            None => response = error::server("a cookie has characters that no header can carry"),
+            None => *response = error::server("a cookie has characters that no header can carry"),
         }
     }
     if vary {
         vary_on_cookie(response.headers_mut());
     }
     if by >= Step::Security {
-        csp::add_headers(ctx, &mut response);
-        headers.add(ctx.scheme(), response.headers_mut());
+        csp::add_headers(ctx, response);
+        ctx.site().headers.add(ctx.scheme(), response.headers_mut());
     }
-    response
 }
 
 /// The answer of a handler that panicked: nothing of its work is saved but its messages (F03, M32).
@@ -246,6 +213,15 @@ fn write_cookies(headers: &mut HeaderMap, values: Vec<HeaderValue>) {
     }
 }
 
+/// Makes room for `more` lines. To move those that are there to a map with room takes less than to let theirs grow.
+fn make_room(headers: &mut HeaderMap, more: usize) {
+    let lines = headers.len() + more;
+    if lines > headers.capacity() {
+        let there = std::mem::replace(headers, HeaderMap::with_capacity(lines));
+        headers.extend(there);
+    }
+}
+
 /// M31.
 fn vary_on_cookie(headers: &mut HeaderMap) {
     if !headers.contains_key(VARY) {
@@ -259,12 +235,8 @@ fn vary_on_cookie(headers: &mut HeaderMap) {
     }
 }
 
-fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
-    Some((HeaderName::from_bytes(name.as_bytes()).ok()?, latin1(value)?))
-}
-
 /// Text as a header's bytes, one each; `None` where a character has no such byte or may stand in no header.
-fn latin1(text: &str) -> Option<HeaderValue> {
+pub(super) fn latin1(text: &str) -> Option<HeaderValue> {
     if text.is_ascii() {
         return HeaderValue::from_str(text).ok();
     }
