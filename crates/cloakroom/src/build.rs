@@ -198,7 +198,7 @@ impl EngineParts<'_> {
                 let engine = CacheEngine::new(Arc::clone(self.cache), age);
                 AnyEngine::Cache(match self.s.near_cache_bound {
                     Some(bound) => engine.with_near(bound, self.near),
-                    None => engine,
+                    None => engine.with_reads(self.near),
                 })
             }
             "cached_db" => {
