@@ -1,5 +1,6 @@
 //! The limit: axum, the same pages, and nothing else.
 
+use std::hint::black_box;
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -10,11 +11,16 @@ use tokio::net::TcpListener;
 use crate::Failure;
 use crate::page::page;
 
-/// Serves the pages of the bench site to anybody, the same way (`cloakroom::serve`).
-pub(crate) async fn serve(addr: SocketAddr) -> Result<(), Failure> {
+/// Serves the pages of the bench site to anybody, as axum does (`axum::serve`), or as Cloakroom does.
+pub(crate) async fn serve(addr: SocketAddr, by_cloakroom: bool) -> Result<(), Failure> {
     let listener = TcpListener::bind(addr).await?;
     let app = Router::new().route("/", get(home)).route("/profile/", get(profile)).route("/count/", get(count));
-    cloakroom::serve(listener, app, cloakroom::end_signal()).await;
+    let end = cloakroom::end_signal();
+    if by_cloakroom {
+        cloakroom::serve(listener, app, end).await;
+    } else {
+        axum::serve(listener, app).with_graceful_shutdown(end).await?;
+    }
     Ok(())
 }
 
@@ -23,9 +29,10 @@ async fn home() -> Html<String> {
 }
 
 async fn profile() -> Html<String> {
-    page(&format!("You are {}.", "alice"))
+    // Known when the program runs, as on the other servers.
+    page(&format!("You are {}.", black_box("alice")))
 }
 
 async fn count() -> Html<String> {
-    page(&format!("You have been here {} times.", 1))
+    page(&format!("You have been here {} times.", black_box(1)))
 }

@@ -80,24 +80,14 @@ pub(crate) fn lines(figures: &Figures) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Figure;
 
     #[test]
     fn what_was_not_measured_is_missed() {
         let mut figures = Figures::default();
         let all = goals(&figures).len();
         assert_eq!(missed(&figures), all);
-        let of = |micros| Figure {
-            cpu: Duration::from_micros(micros),
-            per_second: 1.0,
-            p50: Duration::ZERO,
-            p99: Duration::ZERO,
-        };
-        for page in [Page::SignedIn, Page::Count] {
-            figures.pages.insert((Kind::Bare, page), of(100));
-        }
-        figures.pages.insert((Kind::Sqlite, Page::SignedIn), of(120));
-        figures.pages.insert((Kind::Sqlite, Page::Count), of(401));
+        figures.ratios.insert((Kind::Sqlite, Page::SignedIn), 1.2);
+        figures.ratios.insert((Kind::Sqlite, Page::Count), 4.01);
         assert_eq!(missed(&figures), all - 1);
         let lines = lines(&figures);
         assert!(

@@ -41,8 +41,11 @@ struct Cli {
 enum Command {
     /// Measures, and writes the table and the plot.
     Run(RunArgs),
-    /// Serves 1,024 bytes and does nothing else: the limit.
+    /// Serves 1,024 bytes and does nothing else, by `axum::serve`: the limit.
     Bare {
+        /// By `cloakroom::serve`.
+        #[arg(long)]
+        served: bool,
         /// Where to listen.
         #[arg(long)]
         addr: SocketAddr,
@@ -62,10 +65,10 @@ struct RunArgs {
     #[arg(long)]
     binaries: Option<PathBuf>,
     /// Rounds of all servers.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 9)]
     rounds: usize,
     /// Seconds of load a server, page and round.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 1)]
     seconds: u64,
     /// Sessions stored, besides 10,000, for the growth of the store: 1,000,000 and 10,000,000, say.
     #[arg(long = "stored")]
@@ -93,7 +96,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Bare { addr } => runtime()?.block_on(bare::serve(addr)).map(|()| ExitCode::SUCCESS),
+        Command::Bare { addr, served } => runtime()?.block_on(bare::serve(addr, served)).map(|()| ExitCode::SUCCESS),
         Command::Fill { sessions } => runtime()?.block_on(fill::run(sessions)).map(|()| ExitCode::SUCCESS),
         Command::Run(args) => {
             let plan = Plan {

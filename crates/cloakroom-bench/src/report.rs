@@ -67,7 +67,8 @@ pub(crate) fn table(figures: &Figures) -> String {
 pub(crate) fn write(figures: &Figures, folder: &Path) -> Result<(), Failure> {
     let mut text = format!(
         "# Benchmarks\n\nMade by `cargo xtask bench` on {}, on {}. The server has one core and the load another; servers take turns, and the\n\
-         figures are medians of the rounds. Compare within this page only: another machine has other figures, and about the same ratios.\n\n\
+         figures are medians of the rounds. Bare axum is the same pages under `axum::serve`, with nothing that knows a user; its ratio to another\n\
+         server is taken within each round. Compare within this page only: another machine has other figures, and about the same ratios.\n\n\
          ![Processor time of a signed-in page](benchmarks.svg)\n",
         today(),
         machine()
@@ -160,6 +161,7 @@ mod tests {
         };
         figures.pages.insert((Kind::Bare, Page::SignedIn), of(10));
         figures.pages.insert((Kind::Sqlite, Page::SignedIn), of(12));
+        figures.ratios.insert((Kind::Sqlite, Page::SignedIn), 1.2);
         let table = table(&figures);
         assert!(table.contains("| Cloakroom, SQLite | 12.0 | 1.20 | 9 |"), "{table}");
         assert!(!table.contains("axum-login"));

@@ -17,6 +17,7 @@ pub(crate) const STORED: u64 = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Bare,
+    Served,
     Sqlite,
     Postgres,
     PostgresCopies,
@@ -27,8 +28,9 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Bare,
+        Self::Served,
         Self::Sqlite,
         Self::Postgres,
         Self::PostgresCopies,
@@ -41,6 +43,7 @@ impl Kind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
+            Self::Served => "bare-served",
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
             Self::PostgresCopies => "postgres-copies",
@@ -54,6 +57,7 @@ impl Kind {
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Bare => "bare axum",
+            Self::Served => "bare axum, served by Cloakroom",
             Self::Sqlite => "Cloakroom, SQLite",
             Self::Postgres => "Cloakroom, PostgreSQL",
             Self::PostgresCopies => "Cloakroom, PostgreSQL, copies for a second",
@@ -84,7 +88,7 @@ impl Kind {
     /// What is missing here, if this one cannot be measured.
     pub(crate) fn missing(self) -> Option<&'static str> {
         let variable = match self {
-            Self::Bare | Self::Sqlite => return None,
+            Self::Bare | Self::Served | Self::Sqlite => return None,
             Self::Postgres | Self::PostgresCopies => "CLOAKROOM_TEST_POSTGRES",
             Self::Redis | Self::RedisCopies => "CLOAKROOM_TEST_REDIS",
             Self::AxumLogin => "CLOAKROOM_BENCH_AXUM_LOGIN",
@@ -138,9 +142,9 @@ impl Prepared {
     pub(crate) fn command(&self, address: SocketAddr) -> Command {
         let address = address.to_string();
         let mut command = match self.kind {
-            Kind::Bare => {
+            Kind::Bare | Kind::Served => {
                 let mut command = Command::new(self.binaries.join("cloakroom-bench"));
-                command.arg("bare");
+                command.arg("bare").args((self.kind == Kind::Served).then_some("--served"));
                 command
             }
             Kind::AxumLogin => self.axum_login(),
