@@ -214,12 +214,12 @@ impl RedisCache {
     ) -> Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>> {
         Box::pin(async move {
             let deadline = Instant::now() + self.url.deadline;
-            let work = self.attempts(key, purpose, again, command, deadline);
             // Every wait inside ends by the deadline but those for each other, of which a single server needs none.
             if let Ok(Servers::Single(_)) = self.servers.as_deref() {
-                return work.await;
+                return self.attempts(key, purpose, again, command, deadline).await;
             }
-            match timeout_at(deadline + Duration::from_millis(50), Box::pin(work)).await {
+            let work = Box::pin(self.attempts(key, purpose, again, command, deadline));
+            match timeout_at(deadline + Duration::from_millis(50), work).await {
                 Ok(done) => done,
                 Err(_) => Err(Failure::deadline(self.url.servers(), Executed::Maybe)),
             }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::{Cmd, Pipeline, PushInfo, Value};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::failure::{Executed, Failure};
@@ -83,8 +84,8 @@ impl Node {
         };
         let is_alone = purpose == Use::Read || self.replicas == Replicas::Exactly(0);
         if is_alone && asking == Asking::No {
-            let sent = link.send_one(&self.host, &command);
-            return self.answer(self.in_time(slot, &link, deadline, sent).await?);
+            let sent = timeout_at(deadline, link.send_one(&self.host, &command)).await;
+            return self.answer(self.in_time(slot, &link, sent)?);
         }
         Box::pin(self.call_confirmed(slot, link, command, is_alone, asking, deadline)).await
     }
@@ -212,22 +213,14 @@ impl Node {
         commands: &Pipeline,
         deadline: Instant,
     ) -> Result<Vec<Value>, Failure> {
-        let answers = self.in_time(slot, link, deadline, link.send(&self.host, commands)).await?;
+        let answers = timeout_at(deadline, link.send(&self.host, commands)).await;
+        let answers = self.in_time(slot, link, answers)?;
         if answers.len() == commands.len() { Ok(answers) } else { Err(Failure::odd(&self.host)) }
     }
 
-    /// Waits for an answer, and lets go of a connection that gives none.
-    async fn in_time<T>(
-        &self,
-        slot: &Slot,
-        link: &Link,
-        deadline: Instant,
-        sent: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let sent = match timeout_at(deadline, sent).await {
-            Ok(sent) => sent,
-            Err(_) => Err(Failure::deadline(&self.host, Executed::Maybe)),
-        };
+    /// What was answered, if it was in time. Lets go of a connection that gives no answer.
+    fn in_time<T>(&self, slot: &Slot, link: &Link, sent: Result<Result<T, Failure>, Elapsed>) -> Result<T, Failure> {
+        let sent = sent.unwrap_or_else(|_| Err(Failure::deadline(&self.host, Executed::Maybe)));
         sent.inspect_err(|failure| slot.forget(link, failure))
     }
 

@@ -221,10 +221,12 @@ impl Sessions {
     pub fn used(&self, session: &LazySession, user: &UserId, usage: Usage, visitor: impl FnOnce() -> Visitor) {
         let Some(index) = self.index() else { return };
         let mut state = session.shared().state();
-        // What the copy says was looked up when it was loaded: that is late enough, and it is at hand.
-        let lately =
-            |(at, near): (_, &Arc<NearSession>)| index.0.seen.is_noted(near.noted(), at, SessionIndex::INTERVAL);
-        if usage == Usage::Read && state.copied_at().zip(state.near()).is_some_and(lately) {
+        let lately = |near: &Arc<NearSession>| {
+            // When the copy was taken is late enough, and it is at hand.
+            let at = state.copied_at().unwrap_or_else(|| self.now());
+            index.0.seen.is_noted(near.noted(), at, SessionIndex::INTERVAL)
+        };
+        if usage == Usage::Read && state.near().is_some_and(lately) {
             return;
         }
         let now = self.now();

@@ -31,7 +31,10 @@ impl Ctx {
             return Ok(identity);
         }
         let session = self.lazy_session().load().await?;
-        let identity = self.auth_service().get_user(&session).await?;
+        let identity = match self.auth_service().get_user_now(&session) {
+            Some(identity) => identity,
+            None => Box::pin(self.auth_service().get_user(&session)).await?,
+        };
         Ok(self.found(identity, Identity::clone))
     }
 
