@@ -18,11 +18,15 @@ impl Ctx {
     ///
     /// A store failed: nothing is known, and the answer is 503, never "anonymous" (F01).
     pub async fn identity(&self) -> Result<Identity, AuthError> {
-        if let Some(identity) = self.find_now(Identity::clone) {
-            return Ok(identity);
+        self.find(Identity::clone).await
+    }
+
+    async fn find<R>(&self, take: impl Fn(&Identity) -> R) -> Result<R, AuthError> {
+        match self.find_now(&take) {
+            Some(taken) => Ok(taken),
+            // In a box: whoever waits keeps room for what is asked, and most need not ask.
+            None => Ok(take(&Box::pin(self.ask_identity()).await?)),
         }
-        // In a box: whoever waits keeps room for what is asked, and most need not ask.
-        Box::pin(self.ask_identity()).await
     }
 
     async fn ask_identity(&self) -> Result<Identity, AuthError> {
@@ -46,11 +50,6 @@ impl Ctx {
         let session = self.lazy_session().load_now()?;
         let identity = self.auth_service().get_user_now(&session)?;
         Some(self.found(identity, take))
-    }
-
-    /// The signed-in user, where that is known already or stands in memory.
-    pub(crate) fn user_now(&self) -> Option<Arc<User>> {
-        self.find_now(|identity| identity.user().cloned())?
     }
 
     /// Keeps who was found, unless somebody else was meanwhile, or signed in.
@@ -94,7 +93,7 @@ impl Ctx {
     ///
     /// As [`identity`](Self::identity).
     pub async fn user(&self) -> Result<Option<Arc<User>>, AuthError> {
-        Ok(self.identity().await?.user().cloned())
+        self.find(|identity| identity.user().cloned()).await
     }
 
     /// What the user may do, read once per request and user (A81).

@@ -85,11 +85,7 @@ impl<S: Sync, T: UserModel> FromRequestParts<S> for User<T> {
     type Rejection = GuardRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, GuardRejection> {
-        let ctx = ctx_of(parts)?;
-        match ctx.user_now() {
-            Some(user) => Self::new(user),
-            None => Self::new(Guard::login_required().user(ctx).await?),
-        }
+        Self::new(Guard::login_required().user(ctx_of(parts)?).await?)
     }
 }
 

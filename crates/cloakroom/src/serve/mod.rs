@@ -44,8 +44,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves `app` on `listener` until `end` completes, then lets requests in flight end, for up to 30 seconds.
 ///
 /// Speaks HTTP/1.1 and HTTP/2 without TLS. A client from which no whole header comes for 15 seconds is cut off (over
-/// HTTP/2: no first one), one that sends more than 64 KiB of it is answered 431. The client's address is in the request's extensions as
-/// [`ConnectInfo`] and [`Connection`].
+/// HTTP/2: no first one), one that sends more than 64 KiB of it is answered 431. The client's address is in the request's
+/// extensions as [`ConnectInfo`] and [`Connection`].
 ///
 /// ```no_run
 /// # async fn example() -> std::io::Result<()> {
