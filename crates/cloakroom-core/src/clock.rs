@@ -104,7 +104,7 @@ impl Timestamp {
     /// Python's `datetime.isoformat()` of the moment in UTC; the fraction is left out when it is zero (S21).
     #[must_use]
     pub fn to_isoformat(self) -> String {
-        format!("{}+00:00", self.text('T'))
+        self.text('T') + "+00:00"
     }
 
     /// The form in which Django stores a moment on SQLite: UTC, six fraction digits or none (G01).
@@ -127,26 +127,61 @@ impl Timestamp {
         let c = self.to_civil();
         let day = DAYS[usize::from(c.weekday().to_monday_zero_offset().unsigned_abs())];
         let month = MONTHS[usize::from(c.month().unsigned_abs()) - 1];
-        format!("{day}, {:02} {month} {:04} {:02}:{:02}:{:02} GMT", c.day(), c.year(), c.hour(), c.minute(), c.second())
+        let mut out = String::with_capacity(32);
+        out.push_str(day);
+        out.push_str(", ");
+        push_two(&mut out, c.day());
+        out.push(' ');
+        out.push_str(month);
+        out.push(' ');
+        push_year(&mut out, c.year());
+        out.push(' ');
+        push_time(&mut out, c);
+        out.push_str(" GMT");
+        out
     }
 
     fn text(self, separator: char) -> String {
         let c = self.to_civil();
-        let mut out = format!(
-            "{:04}-{:02}-{:02}{separator}{:02}:{:02}:{:02}",
-            c.year(),
-            c.month(),
-            c.day(),
-            c.hour(),
-            c.minute(),
-            c.second()
-        );
-        let micros = self.0.rem_euclid(1_000_000);
+        let mut out = String::with_capacity(32);
+        push_year(&mut out, c.year());
+        out.push('-');
+        push_two(&mut out, c.month());
+        out.push('-');
+        push_two(&mut out, c.day());
+        out.push(separator);
+        push_time(&mut out, c);
+        let micros = self.0.rem_euclid(1_000_000).unsigned_abs();
         if micros != 0 {
-            out.push_str(&format!(".{micros:06}"));
+            out.push('.');
+            push_digits(&mut out, micros, 100_000);
         }
         out
     }
+}
+
+/// Writes a number's digits, the first being that of `unit`, a power of ten: moments are written with each session.
+fn push_digits(out: &mut String, number: u64, mut unit: u64) {
+    while unit > 0 {
+        out.push(char::from(b'0' + (number / unit % 10) as u8));
+        unit /= 10;
+    }
+}
+
+fn push_two(out: &mut String, number: i8) {
+    push_digits(out, number.unsigned_abs().into(), 10);
+}
+
+fn push_year(out: &mut String, year: i16) {
+    push_digits(out, year.unsigned_abs().into(), 1_000);
+}
+
+fn push_time(out: &mut String, c: DateTime) {
+    push_two(out, c.hour());
+    out.push(':');
+    push_two(out, c.minute());
+    out.push(':');
+    push_two(out, c.second());
 }
 
 impl Add<Duration> for Timestamp {

@@ -114,10 +114,7 @@ pub fn find_in_bytes<'h>(header: &'h [u8], name: &str) -> Option<Cow<'h, str>> {
             Some(at) => (&rest[..at], &rest[at + 1..]),
             None => (&[][..], rest),
         };
-        if may_be(chunk, name)
-            && let Some((n, raw)) = std::str::from_utf8(chunk).ok().and_then(pair)
-            && n == name
-        {
+        if let Some(raw) = value_of(chunk, name) {
             return Some(unquote(raw));
         }
         rest = before;
@@ -125,13 +122,29 @@ pub fn find_in_bytes<'h>(header: &'h [u8], name: &str) -> Option<Cow<'h, str>> {
     None
 }
 
-/// Whether a chunk can be the cookie `name`: it cannot if its name is ASCII and another.
-fn may_be(chunk: &[u8], name: &str) -> bool {
+/// The value in a chunk, if that is the cookie `name`, as [`pair`] reads it: where name and value are ASCII, with less.
+fn value_of<'h>(chunk: &'h [u8], name: &str) -> Option<&'h str> {
+    let (own, value) = match memchr(b'=', chunk) {
+        Some(at) => (&chunk[..at], &chunk[at + 1..]),
+        None => (&[][..], chunk),
+    };
+    let is_other = strip_ascii(own) != name.as_bytes();
+    if is_other && own.is_ascii() {
+        return None;
+    }
+    if !is_other && !name.is_empty() && value.is_ascii() {
+        return std::str::from_utf8(strip_ascii(value)).ok();
+    }
+    let (own, value) = pair(std::str::from_utf8(chunk).ok()?)?;
+    (own == name).then_some(value)
+}
+
+/// Without the white space around it that is ASCII, as Python knows it.
+fn strip_ascii(bytes: &[u8]) -> &[u8] {
     let is_space = |b: &u8| matches!(b, 9..=13 | 28..=32);
-    let own = memchr(b'=', chunk).map_or(&[][..], |at| &chunk[..at]);
-    let start = own.iter().position(|b| !is_space(b)).unwrap_or(own.len());
-    let end = own.iter().rposition(|b| !is_space(b)).map_or(start, |last| last + 1);
-    &own[start..end] == name.as_bytes() || !own.is_ascii()
+    let start = bytes.iter().position(|b| !is_space(b)).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(|b| !is_space(b)).map_or(start, |last| last + 1);
+    &bytes[start..end]
 }
 
 /// Makes the text of the `Cookie` headers of a request: joined by `; `, read as UTF-8, bad bytes become U+FFFD (K19).

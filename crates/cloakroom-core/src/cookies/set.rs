@@ -51,12 +51,17 @@ impl CookieSpec {
 
     /// Starts a `Set-Cookie` with this value.
     pub fn set(&self, value: impl Into<String>) -> SetCookie {
-        let mut cookie = SetCookie::new(&self.name, value).path(&self.path);
-        cookie.domain.clone_from(&self.domain);
-        cookie.secure = self.secure;
-        cookie.http_only = self.http_only;
-        cookie.same_site.clone_from(&self.same_site);
-        cookie
+        SetCookie {
+            name: self.name.clone(),
+            value: value.into(),
+            max_age: None,
+            expires: None,
+            path: Some(self.path.clone()),
+            domain: self.domain.clone(),
+            secure: self.secure,
+            http_only: self.http_only,
+            same_site: self.same_site.clone(),
+        }
     }
 
     /// Starts the `Set-Cookie` that takes the cookie away, as Django's `delete_cookie` (K14, C08).
@@ -237,7 +242,7 @@ impl SetCookie {
     pub fn to_header_value(&self, now: Timestamp) -> Result<String, CookieError> {
         let mut written = Written::named(&self.name)?;
         written.apply(self, now)?;
-        Ok(written.to_string())
+        Ok(written.to_line())
     }
 
     /// Whether browsers keep the cookie: name and value up to 4,096 bytes, each attribute up to 1,024 (C05).
@@ -314,7 +319,7 @@ impl ResponseCookies {
 
     /// The values of the `Set-Cookie` lines.
     pub fn header_values(&self) -> impl Iterator<Item = String> {
-        self.cookies.iter().map(ToString::to_string)
+        self.cookies.iter().map(Written::to_line)
     }
 
     /// Whether there is none.
@@ -390,26 +395,33 @@ impl Written {
         }
         Ok(())
     }
-}
 
-impl fmt::Display for Written {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.name, self.value)?;
-        let attribute = |f: &mut fmt::Formatter<'_>, name: &str, value: &str| {
-            if value.is_empty() { Ok(()) } else { write!(f, "; {name}={value}") }
+    /// The header's value.
+    fn to_line(&self) -> String {
+        const NAMES: usize = "=; Domain=; expires=; HttpOnly; Max-Age=; Path=; SameSite=; Secure".len();
+        let texts = [&self.name, &self.value, &self.domain, &self.expires, &self.max_age, &self.path, &self.same_site];
+        let mut line = String::with_capacity(NAMES + texts.iter().map(|text| text.len()).sum::<usize>());
+        let attribute = |line: &mut String, name: &str, value: &str| {
+            if !value.is_empty() {
+                line.push_str(name);
+                line.push_str(value);
+            }
         };
-        attribute(f, "Domain", &self.domain)?;
-        attribute(f, "expires", &self.expires)?;
+        line.push_str(&self.name);
+        line.push('=');
+        line.push_str(&self.value);
+        attribute(&mut line, "; Domain=", &self.domain);
+        attribute(&mut line, "; expires=", &self.expires);
         if self.http_only {
-            f.write_str("; HttpOnly")?;
+            line.push_str("; HttpOnly");
         }
-        attribute(f, "Max-Age", &self.max_age)?;
-        attribute(f, "Path", &self.path)?;
-        attribute(f, "SameSite", &self.same_site)?;
+        attribute(&mut line, "; Max-Age=", &self.max_age);
+        attribute(&mut line, "; Path=", &self.path);
+        attribute(&mut line, "; SameSite=", &self.same_site);
         if self.secure {
-            f.write_str("; Secure")?;
+            line.push_str("; Secure");
         }
-        Ok(())
+        line
     }
 }
 
@@ -418,7 +430,10 @@ fn whole_seconds(seconds: f64) -> Result<String, CookieError> {
         return Err(CookieError::Age);
     }
     // The sum turns a negative zero into zero.
-    Ok(format!("{:.0}", seconds.trunc() + 0.0))
+    let whole = seconds.trunc() + 0.0;
+    // Up to here each whole number is one of either kind.
+    let exact = (-9_007_199_254_740_992.0..=9_007_199_254_740_992.0).contains(&whole);
+    Ok(if exact { (whole as i64).to_string() } else { format!("{whole:.0}") })
 }
 
 /// The date of a moment in floating-point seconds, as Python adds and formats them (G44).

@@ -150,7 +150,9 @@ impl Line {
     /// Whether a copy of `subject` made at `then` is, at `now`, what the store has.
     #[must_use]
     pub fn holds(&self, then: Stamp, now: Stamp, subject: Subject<'_>) -> bool {
-        then.epoch == now.epoch && self.is_untouched(then, subject)
+        // Where nothing at all was touched there is no place to be looked at, which is no more in the processor's caches than
+        // any other.
+        then.epoch == now.epoch && (then.turn == now.turn || self.is_untouched(then, subject))
     }
 
     /// Whether this process has not changed `subject` since `then`. For what was read for one request: that others change it
@@ -280,6 +282,18 @@ mod tests {
         assert!(!line.holds(third, line.stamp(), Subject::Session(&key(1))), "others may have written since");
         let late = line.touch_since(before, &a);
         assert!(!line.holds(late, line.stamp(), Subject::Session(&key(1))), "others may have written meanwhile");
+    }
+
+    /// A copy holds as of a moment: what is touched after that is seen at the next one.
+    #[test]
+    fn a_copy_holds_as_of_a_moment() {
+        let line = Line::new();
+        let then = line.stamp();
+        let now = line.stamp();
+        line.touch(&Touched::Session(key(1)));
+        assert!(line.holds(then, now, Subject::Session(&key(1))), "nothing had been touched by then");
+        assert!(!line.holds(then, line.stamp(), Subject::Session(&key(1))));
+        assert!(line.holds(then, line.stamp(), Subject::Session(&key(2))));
     }
 
     /// A copy read before a change and kept after it does not hold.

@@ -30,18 +30,27 @@ pub fn b62_encode(n: i128) -> String {
     if n == 0 {
         return "0".to_owned();
     }
+    let mut digits = Vec::with_capacity(MAX_DIGITS + 1);
     let mut rest = n.unsigned_abs();
-    let mut digits = Vec::new();
+    // All but a few numbers are narrow, and a wide division takes as long as ten of those.
+    while rest > u64::MAX.into() {
+        digits.push(ALPHABET[(rest % 62) as usize]);
+        rest /= 62;
+    }
+    let mut rest = rest as u64;
     while rest > 0 {
-        // The remainder is below 62.
-        digits.push(char::from(ALPHABET[(rest % 62) as usize]));
+        digits.push(ALPHABET[(rest % 62) as usize]);
         rest /= 62;
     }
     if n < 0 {
-        digits.push('-');
+        digits.push(b'-');
     }
-    digits.into_iter().rev().collect()
+    digits.reverse();
+    String::from_utf8(digits).expect("digits are ASCII")
 }
+
+/// The most digits of 128 bits.
+const MAX_DIGITS: usize = 22;
 
 /// Reads a base62 number; leading zeros and a lone `-` (zero) are accepted, as in Django.
 ///

@@ -103,12 +103,13 @@ struct Encoder {
 }
 
 impl Encoder {
-    const fn new(style: Style) -> Self {
+    fn new(style: Style) -> Self {
         let (comma, colon) = match style {
             Style::Compact => (",", ":"),
             Style::Spaced => (", ", ": "),
         };
-        Self { out: String::new(), comma, colon }
+        // What a session holds: to grow in steps would take as long as to write.
+        Self { out: String::with_capacity(256), comma, colon }
     }
 
     fn dict(&mut self, dict: &Dict, depth: usize) -> Result<(), EncodeError> {
@@ -190,9 +191,9 @@ impl Encoder {
         self.out.push('"');
         match text {
             Text::Utf8(s) => {
-                // Most texts are plain ASCII: take the longest such run at once.
+                // Most texts are plain ASCII: take the longest such run at once. What ends it begins a character.
                 let mut rest: &str = s;
-                while let Some(at) = rest.find(|c: char| !is_plain(c)) {
+                while let Some(at) = rest.bytes().position(|byte| !is_plain(byte.into())) {
                     self.out.push_str(&rest[..at]);
                     let mut tail = rest[at..].chars();
                     if let Some(c) = tail.next() {
