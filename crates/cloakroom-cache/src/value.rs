@@ -6,6 +6,8 @@ use std::sync::Arc;
 use cloakroom_core::codec::pickle::PickleError;
 use cloakroom_core::value::{Dict, Text, Value};
 
+use crate::redis::bytes;
+
 /// A value in the cache. Cloning one copies no data.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -89,6 +91,21 @@ impl Stamp {
         matches!(&self.0, Seen::Value(seen) if **seen == *value)
     }
 
+    /// The value that looked like this, read anew where the store has bytes.
+    #[must_use]
+    pub fn to_value(&self) -> CacheValue {
+        match &self.0 {
+            Seen::Value(value) => (**value).clone(),
+            Seen::Bytes(bytes) => bytes::decode(bytes),
+        }
+    }
+
+    /// Whether both were taken of one and the same answer of the store. Equal ones may be two.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        matches!((&self.0, &other.0), (Seen::Bytes(ours), Seen::Bytes(theirs)) if Arc::ptr_eq(ours, theirs))
+    }
+
     /// Roughly how many bytes this keeps, beside the value that it is of.
     #[must_use]
     pub fn weight(&self) -> usize {
@@ -149,6 +166,18 @@ fn weight(value: &Value) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stamp_tells_its_value() {
+        let pickled: Arc<[u8]> = (*b"\x80\x05}\x94\x8c\x01a\x94K\x01s.").into();
+        let (stamp, again) = (Stamp::bytes(Arc::clone(&pickled)), Stamp::bytes((*pickled).into()));
+        let data: Dict = [("a".into(), Value::Int(1))].into_iter().collect();
+        assert_eq!(stamp.to_value(), CacheValue::Dict(Arc::new(data)));
+        assert!(stamp == again && stamp.is_same(&stamp.clone()) && !stamp.is_same(&again));
+        let in_memory = Stamp::value(CacheValue::Int(7));
+        assert_eq!(in_memory.to_value(), CacheValue::Int(7));
+        assert!(!in_memory.is_same(&in_memory));
+    }
 
     /// L03: what is inside a session is not in a debug print.
     #[test]

@@ -21,7 +21,7 @@ pub(super) fn encode(value: &CacheValue) -> Result<Vec<u8>, PickleWriteError> {
     }
 }
 
-pub(super) fn decode(bytes: &[u8]) -> CacheValue {
+pub(crate) fn decode(bytes: &[u8]) -> CacheValue {
     if let Some(int) = std::str::from_utf8(bytes).ok().and_then(|text| PyInt::parse(text, 10)) {
         return match int.to_i64() {
             Some(n) => CacheValue::Int(n),

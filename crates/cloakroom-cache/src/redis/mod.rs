@@ -10,7 +10,7 @@
 //! in the seconds until it stops by itself (`cluster-node-timeout`). `wait_replicas=1` rules that out, and refuses
 //! writes while a replica is down.
 
-mod bytes;
+pub(crate) mod bytes;
 mod cluster;
 mod failure;
 mod link;
