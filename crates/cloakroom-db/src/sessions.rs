@@ -192,8 +192,9 @@ pub async fn update_if_stamped(
             let written = (swapped == Swapped::Yes).then_some(written);
             return Ok((swapped, written));
         }
-        Backend::Postgres(p) => postgres::sessions::update_if(p, key, expected, &row).await?,
-        Backend::MySql(m) => mysql::sessions::update_if(m, key, expected, &row).await?,
+        // In boxes: who writes into SQLite needs no room for these.
+        Backend::Postgres(p) => Box::pin(postgres::sessions::update_if(p, key, expected, &row)).await?,
+        Backend::MySql(m) => Box::pin(mysql::sessions::update_if(m, key, expected, &row)).await?,
     };
     Ok((swapped, None))
 }

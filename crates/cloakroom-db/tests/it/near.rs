@@ -168,7 +168,7 @@ async fn the_wal_is_copied_back() {
     let mut wal = place.path().into_os_string();
     wal.push("-wal");
     let length = std::fs::metadata(wal).unwrap().len();
-    assert!(length < 3 * 4096 * 1000, "{length} bytes");
+    assert!(length < 1_300 * 4096, "{length} bytes");
 }
 
 /// Each query is one question to the database, and what is in memory is none.
