@@ -114,6 +114,14 @@ pub enum Loaded {
     Broken(Anonymous),
 }
 
+/// What was found under a key.
+pub(crate) enum Found {
+    /// A copy in memory that is what the store has at this moment. Most need no more of it than whom it names.
+    Copy(Arc<NearSession>),
+    /// What the engine loaded.
+    Loaded(Loaded),
+}
+
 /// A session as it is stored.
 #[derive(Clone)]
 pub struct Record {
@@ -272,19 +280,6 @@ impl AnyEngine {
     }
 }
 
-macro_rules! each {
-    ($self:ident, $engine:ident => $call:expr) => {
-        match $self {
-            Self::Db($engine) => $call,
-            Self::Cache($engine) => $call,
-            Self::CachedDb($engine) => $call,
-            Self::File($engine) => $call,
-            Self::SignedCookies($engine) => $call,
-            Self::Moving($engine) => $call,
-        }
-    };
-}
-
 impl AnyEngine {
     /// The copy in memory of the live session under `key`, if it is known to be what the store has: no question is asked.
     pub(crate) fn copy(&self, key: &SessionKey, now: Timestamp) -> Option<Arc<NearSession>> {
@@ -295,33 +290,50 @@ impl AnyEngine {
         }
     }
 
-    /// Keeps a copy of which more was read than of the one that is kept.
+    /// As [`load`](Engine::load), without reading data that were read before.
+    pub(crate) async fn find(&self, key: &SessionKey, now: Timestamp) -> Result<Found, EngineError> {
+        match self {
+            Self::Cache(engine) => engine.find(key, now).await,
+            // In a box of its own: a question to Redis is small, and one to PostgreSQL is not.
+            _ => Box::pin(self.load(key, now)).await.map(Found::Loaded),
+        }
+    }
+
+    /// Keeps a copy of which more is known than of the one that is kept.
     pub(crate) fn keep_read(&self, key: &SessionKey, copy: &Arc<NearSession>) {
-        if let Self::Db(engine) = self {
-            engine.keep_read(key, copy);
+        match self {
+            Self::Db(engine) => engine.keep_read(key, copy),
+            Self::Cache(engine) => engine.keep_read(key, copy),
+            _ => {}
         }
     }
 }
 
+/// Awaits an engine's answer. That of all but the two most usual ones is in a box: whoever asks keeps no room for the others'.
+macro_rules! ask {
+    ($self:ident, $engine:ident => $call:expr) => {
+        match $self {
+            Self::Db($engine) => $call.await,
+            Self::Cache($engine) => $call.await,
+            Self::CachedDb($engine) => Box::pin($call).await,
+            Self::File($engine) => Box::pin($call).await,
+            Self::SignedCookies($engine) => Box::pin($call).await,
+            Self::Moving($engine) => Box::pin($call).await,
+        }
+    };
+}
+
 impl Engine for AnyEngine {
     async fn load(&self, key: &SessionKey, now: Timestamp) -> Result<Loaded, EngineError> {
-        match self {
-            Self::Db(engine) => engine.load(key, now).await,
-            Self::Cache(engine) => engine.load(key, now).await,
-            // In boxes, so that whoever asks the others keeps no room for these.
-            Self::CachedDb(engine) => Box::pin(engine.load(key, now)).await,
-            Self::File(engine) => Box::pin(engine.load(key, now)).await,
-            Self::SignedCookies(engine) => Box::pin(engine.load(key, now)).await,
-            Self::Moving(engine) => Box::pin(engine.load(key, now)).await,
-        }
+        ask!(self, engine => engine.load(key, now))
     }
 
     async fn create(&self, key: &SessionKey, data: &Arc<Dict>, now: Timestamp) -> Result<Created, EngineError> {
-        each!(self, engine => engine.create(key, data, now).await)
+        ask!(self, engine => engine.create(key, data, now))
     }
 
     async fn update(&self, key: &SessionKey, change: Change<'_>, now: Timestamp) -> Result<Saved, EngineError> {
-        each!(self, engine => engine.update(key, change, now).await)
+        ask!(self, engine => engine.update(key, change, now))
     }
 
     async fn cycle(
@@ -331,22 +343,29 @@ impl Engine for AnyEngine {
         data: &Arc<Dict>,
         now: Timestamp,
     ) -> Result<Created, EngineError> {
-        each!(self, engine => engine.cycle(old, new, data, now).await)
+        ask!(self, engine => engine.cycle(old, new, data, now))
     }
 
     async fn delete(&self, key: &SessionKey) -> Result<(), EngineError> {
-        each!(self, engine => engine.delete(key).await)
+        ask!(self, engine => engine.delete(key))
     }
 
     async fn exists(&self, key: &SessionKey, now: Timestamp) -> Result<bool, EngineError> {
-        each!(self, engine => engine.exists(key, now).await)
+        ask!(self, engine => engine.exists(key, now))
     }
 
     async fn clear_expired(&self, now: Timestamp) -> Result<u64, EngineError> {
-        each!(self, engine => engine.clear_expired(now).await)
+        ask!(self, engine => engine.clear_expired(now))
     }
 
     fn admits(&self, key: &SessionKey) -> bool {
-        each!(self, engine => engine.admits(key))
+        match self {
+            Self::Db(engine) => engine.admits(key),
+            Self::Cache(engine) => engine.admits(key),
+            Self::CachedDb(engine) => engine.admits(key),
+            Self::File(engine) => engine.admits(key),
+            Self::SignedCookies(engine) => engine.admits(key),
+            Self::Moving(engine) => engine.admits(key),
+        }
     }
 }

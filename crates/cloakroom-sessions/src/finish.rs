@@ -97,7 +97,10 @@ impl Sessions {
             Settled::Save(save) => save,
         };
         let (config, shared) = (self.config(), session.shared());
-        let loaded = session.load().await?;
+        let loaded = match session.loaded() {
+            Some(loaded) => loaded,
+            None => Box::pin(session.load()).await?,
+        };
         let max_age = if loaded.get_expire_at_browser_close() {
             None
         } else {
@@ -106,7 +109,7 @@ impl Sessions {
         let stored = shared.state().stored;
         let only_renamed = came_by_older_name && !modified && !self.is_due(session)?;
         // A slow answer must not bring a key back that ended while it was under way (D8).
-        if only_renamed && !shared.still_lives().await? {
+        if only_renamed && !Box::pin(shared.still_lives()).await? {
             return Ok(Finish::vary(vary));
         }
         if !stored && !only_renamed {

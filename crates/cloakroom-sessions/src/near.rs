@@ -5,8 +5,8 @@
 //! is ever served, whoever changed it: see [`Freshness`](cloakroom_db::Freshness) for each kind of database.
 //!
 //! Of most requests nobody reads more of the session than whom it names, which is remembered beside the copy. So a copy is
-//! the stored text, a third of the data's size; it is read when somebody asks for the data, and whoever does so again finds
-//! them read.
+//! the stored text or bytes, a third of the data's size; it is read when somebody asks for the data, and whoever does so
+//! again finds them read.
 //!
 //! Beside the copy stands who was seen with the session. That is a guess for the next look at the database, which then gives
 //! session and user in one statement; a wrong one costs a second statement and nothing else.
@@ -16,6 +16,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use cloakroom_cache::CacheValue;
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::{SessionKey, UserId};
 use cloakroom_core::models::User;
@@ -34,13 +35,19 @@ use crate::text::TextCodec;
 pub(crate) struct NearSessions(Cache<SessionKey, Arc<NearSession>, Bytes, RandomState>);
 
 /// A session as it was read, and what was found out about it.
+///
+/// In this order: what each request looks at stands together, behind the counts of who uses it. A million of these are in no
+/// cache of a processor, and each line of one is a wait.
+#[repr(C)]
 pub(crate) struct NearSession {
-    copy: Option<Copy>,
-    user: OnceLock<UserId>,
     kept: OnceLock<Arc<dyn Any + Send + Sync>>,
     noted: NotedAt,
+    copy: Option<Copy>,
+    user: OnceLock<UserId>,
 }
 
+#[derive(Clone)]
+#[repr(C)]
 struct Copy {
     /// `None` where nothing tells how long it does: then it is the one read of a text, and no more.
     holds: Option<Holds>,
@@ -49,15 +56,19 @@ struct Copy {
 }
 
 /// What a copy has of the data.
+#[derive(Clone)]
 enum Contents {
     /// The data.
     Read(Arc<Dict>),
     /// The version's text, and what reads it.
     Text(TextCodec),
+    /// The version, which can be read.
+    Stamp,
     /// What stands in for data that cannot be read. Rare, and so not in place.
     Damaged(Box<Damaged>),
 }
 
+#[derive(Clone)]
 struct Damaged {
     data: Arc<Dict>,
     why: Anonymous,
@@ -180,6 +191,14 @@ impl NearSession {
         }
     }
 
+    /// A copy of what the cache has: the record's version. What cannot be read is not read again.
+    pub(crate) fn of_stamp(record: &Record, holds: Option<Holds>) -> Self {
+        match (&record.version, record.damage) {
+            (Some(Version::Cached(_)), None) => Self::of(Some(Copy::new(record, holds, Contents::Stamp))),
+            _ => Self::new(record, holds),
+        }
+    }
+
     const fn of(copy: Option<Copy>) -> Self {
         Self { copy, user: OnceLock::new(), kept: OnceLock::new(), noted: NotedAt::never() }
     }
@@ -233,10 +252,11 @@ impl NearSession {
         self.copy.as_ref()?.contents.damage()
     }
 
-    /// Whether both are copies of one and the same stored text.
+    /// Whether both are copies of one and the same stored version.
     fn is_same(&self, other: &Self) -> bool {
         match (self.version(), other.version()) {
             (Some(Version::Text(ours)), Some(Version::Text(theirs))) => Arc::ptr_eq(ours, theirs),
+            (Some(Version::Cached(ours)), Some(Version::Cached(theirs))) => ours.is_same(theirs),
             _ => false,
         }
     }
@@ -254,8 +274,14 @@ impl NearSession {
         self.kept.get()?.downcast_ref()
     }
 
-    pub(crate) fn keep<T: Any + Send + Sync>(&self, value: Arc<T>) {
-        self.kept.get_or_init(|| value);
+    /// Keeps a value; whether none was kept before.
+    pub(crate) fn keep(&self, value: Arc<dyn Any + Send + Sync>) -> bool {
+        self.kept.set(value).is_ok()
+    }
+
+    /// The same copy with another value kept.
+    pub(crate) fn keeping(&self, value: Arc<dyn Any + Send + Sync>) -> Self {
+        Self { copy: self.copy.clone(), user: self.user.clone(), kept: value.into(), noted: self.noted.clone() }
     }
 
     /// When its use was noted last, as far as is known here.
@@ -279,7 +305,11 @@ impl Copy {
             (Contents::Read(data), _) => Arc::clone(data),
             (Contents::Damaged(damaged), _) => Arc::clone(&damaged.data),
             (Contents::Text(codec), Some(Version::Text(text))) => codec.decode(text).0,
-            (Contents::Text(_), _) => Arc::default(),
+            (Contents::Stamp, Some(Version::Cached(stamp))) => match stamp.to_value() {
+                CacheValue::Dict(data) => data,
+                _ => Arc::default(),
+            },
+            (Contents::Text(_) | Contents::Stamp, _) => Arc::default(),
         };
         Record::new(data, self.version.clone(), self.contents.damage())
     }
@@ -290,14 +320,14 @@ impl Contents {
         match self {
             Self::Read(data) => Some(data),
             Self::Damaged(damaged) => Some(&damaged.data),
-            Self::Text(_) => None,
+            Self::Text(_) | Self::Stamp => None,
         }
     }
 
     fn damage(&self) -> Option<Anonymous> {
         match self {
             Self::Damaged(damaged) => Some(damaged.why),
-            Self::Read(_) | Self::Text(_) => None,
+            Self::Read(_) | Self::Text(_) | Self::Stamp => None,
         }
     }
 }

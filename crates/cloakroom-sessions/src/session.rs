@@ -282,12 +282,10 @@ impl Session {
         self.state().near_unchanged()?.kept().map(look)
     }
 
-    /// Keeps what was worked out from the stored session for requests that find it unchanged. Only the first value is kept,
-    /// and none if this request changed the session, or nothing of it is kept in memory.
+    /// Keeps what was worked out from the stored session for requests that find it unchanged, in place of what was kept
+    /// before. Nothing is kept if this request changed the session, or nothing of it is in memory.
     pub fn keep<T: Any + Send + Sync>(&self, value: Arc<T>) {
-        if let Some(near) = self.state().near_unchanged() {
-            near.keep(value);
-        }
+        self.state().keep(value);
     }
 
     /// Remembers who is signed in: when the session is read the next time, this user is read with it.

@@ -9,7 +9,7 @@ use cloakroom_core::reason::Anonymous;
 use cloakroom_core::value::Dict;
 
 use crate::config::DeadCookie;
-use crate::engine::{AnyEngine, Change, Created, Engine, Loaded, Record, Saved};
+use crate::engine::{AnyEngine, Change, Created, Engine, Found, Loaded, Record, Saved};
 use crate::error::{EngineError, SessionError};
 use crate::sessions::Inner;
 use crate::state::{Load, State};
@@ -239,7 +239,20 @@ impl Shared {
             return Ok(());
         }
         let mut loaded = match self.key() {
-            Some(key) => self.look_up(&key).await?,
+            Some(key) if self.older.is_empty() && self.site.engine.admits(&key) => {
+                let now = self.site.clock.now();
+                match self.site.engine.find(&key, now).await? {
+                    Found::Loaded(loaded) => loaded,
+                    Found::Copy(copy) => {
+                        let mut state = self.state();
+                        if !state.is_loaded() {
+                            state.found(copy, now);
+                        }
+                        return Ok(());
+                    }
+                }
+            }
+            Some(key) => Box::pin(self.look_up(&key)).await?,
             None => Loaded::Absent(self.state().reason.unwrap_or(Anonymous::NoSession)),
         };
         if !self.older.is_empty() {
@@ -327,10 +340,13 @@ impl Shared {
     }
 
     async fn save_held(&self) -> Result<(), SessionError> {
+        // What is rare is in boxes: whoever saves keeps no room for it.
         if self.key().is_none() {
-            return self.create_or_seal().await;
+            return Box::pin(self.create_or_seal()).await;
         }
-        self.load_held().await?;
+        if !self.is_loaded() {
+            Box::pin(self.load_held()).await?;
+        }
         if self.keeps_data_in_cookie() {
             return self.seal();
         }

@@ -1,5 +1,6 @@
 //! One request's session in memory: the plain part of Django's `SessionBase`, without any store.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use cloakroom_core::clock::Timestamp;
@@ -18,13 +19,14 @@ pub(crate) struct State {
     pub(crate) key: Option<SessionKey>,
     /// `None` until something was loaded or cleared (Django's missing `_session_cache`), and until the copy was read.
     data: Option<Arc<Dict>>,
-    /// The copy in memory that was loaded, until somebody asks for the data in its text.
+    /// The copy in memory that was loaded, until somebody asks for its data. Counting who uses data and version as well would be
+    /// a look at two more places in memory.
     unread: Option<Arc<NearSession>>,
     /// When the copy in memory was taken.
     copied_at: Option<Timestamp>,
     /// Whether the data are what was loaded, unchanged.
     as_loaded: bool,
-    /// Whether the copy in memory was read by this request.
+    /// Whether this request read the copy in memory, or found out more of it.
     reread: bool,
     pub(crate) accessed: bool,
     pub(crate) modified: bool,
@@ -75,7 +77,8 @@ impl State {
 
     /// True without a key and without data (S12). Never loads, and is no access.
     pub(crate) fn is_empty(&self) -> bool {
-        self.key.is_none() && self.unread.is_none() && self.data.as_ref().is_none_or(|d| d.is_empty())
+        let unread = || self.unread.as_ref().is_some_and(|near| near.data().is_none_or(|d| !d.is_empty()));
+        self.key.is_none() && !unread() && self.data.as_ref().is_none_or(|d| d.is_empty())
     }
 
     pub(crate) const fn is_loaded(&self) -> bool {
@@ -85,11 +88,17 @@ impl State {
     /// The data, unless nothing was loaded. No access.
     pub(crate) fn data(&mut self) -> Option<&Arc<Dict>> {
         if let Some(near) = self.unread.take() {
-            let (near, data) = near.read();
+            let (near, data) = match near.data().cloned() {
+                Some(data) => (near, data),
+                None => {
+                    let (near, data) = near.read();
+                    self.reread = true;
+                    (Arc::new(near), data)
+                }
+            };
             self.version = near.version().cloned();
-            self.origin.near = Some(Arc::new(near));
+            self.origin.near = Some(near);
             self.data = Some(data);
-            self.reread = true;
         }
         self.data.as_ref()
     }
@@ -113,7 +122,20 @@ impl State {
         self.near().filter(|_| self.as_loaded)
     }
 
-    /// The copy in memory with its data, if this request was the one to read and did not change them: for the next one.
+    /// Keeps a value beside the copy in memory, as long as the data are what was loaded. Where one is kept already, a copy
+    /// with this one takes the place of that copy when the request ends.
+    pub(crate) fn keep(&mut self, value: Arc<dyn Any + Send + Sync>) {
+        let Some(near) = self.near_unchanged() else { return };
+        if near.keep(Arc::clone(&value)) {
+            return;
+        }
+        let near = Arc::new(near.keeping(value));
+        let place = if self.unread.is_some() { &mut self.unread } else { &mut self.origin.near };
+        *place = Some(near);
+        self.reread = true;
+    }
+
+    /// The copy in memory, if this request found out more of it and did not change the data: for the next one.
     pub(crate) fn take_reread(&mut self) -> Option<Arc<NearSession>> {
         let near = self.near_unchanged().filter(|_| self.reread).cloned();
         self.reread = false;
@@ -238,14 +260,7 @@ impl State {
         self.modified_before_load = None;
         self.as_loaded = true;
         self.reason = near.damage();
-        match near.data() {
-            None => self.unread = Some(near),
-            Some(data) => {
-                self.data = Some(Arc::clone(data));
-                self.version = near.version().cloned();
-                self.origin = Origin { near: Some(near), joined: None };
-            }
-        }
+        self.unread = Some(near);
     }
 
     /// Where a save starts from, the data to save, and the changes in it, which count as saved from now on.

@@ -116,6 +116,26 @@ async fn closed_and_deleted_accounts_are_nobody() {
     assert!(site.session(Some(&key)).await.get_value(ID).is_some());
 }
 
+/// D5: who is there is found out once after a change of the user, and not at each request from then on.
+#[tokio::test]
+async fn who_is_there_is_remembered_after_a_change_too() {
+    let site = Site::new().await;
+    let mut alice = site.user("alice").await;
+    let key = sign_in(&site, None, "alice").await;
+    for change in 0..3 {
+        for request in 0..3 {
+            let lazy = site.sessions.open(Some(&key));
+            let session = lazy.load().await.unwrap();
+            let known = site.auth.get_user_now(&session).is_some();
+            assert_eq!(known, request > 0, "request {request} after change {change}");
+            assert!(site.auth.get_user(&session).await.unwrap().is_authenticated());
+            let _ = site.sessions.finish_now(&lazy, 200).unwrap().unwrap();
+        }
+        let _ = site.auth.set_activity(&mut alice, Activity::Inactive).await.unwrap();
+        let _ = site.auth.set_activity(&mut alice, Activity::Active).await.unwrap();
+    }
+}
+
 /// A74, M24, S08: a change of password ends every other session; the own one is kept, under a new key.
 #[tokio::test]
 async fn a_change_of_password_ends_the_others() {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_cache::{Added, Cache, CacheValue, Replaced, Stamp, Stamped, Timeout, Unreadable};
+use cloakroom_cache::{Added, Cache, CacheValue, Kept, Replaced, Stamp, Stamped, Timeout, Unreadable};
 use cloakroom_core::clock::Timestamp;
 use cloakroom_core::keys::SessionKey;
 use cloakroom_core::reason::Anonymous;
 use cloakroom_core::value::Dict;
 
-use crate::engine::{Base, Change, Created, Engine, Loaded, MAX_ATTEMPTS, Record, Saved, Version};
-use crate::engines::entries::{Entries, Found};
+use crate::engine::{Base, Change, Created, Engine, Found, Loaded, MAX_ATTEMPTS, Record, Saved, Version};
+use crate::engines::entries::{Entries, Entry};
 use crate::error::EngineError;
 use crate::examine::{Contents, Examined, Life, Stored};
 use crate::lifetime::Lifetime;
@@ -66,6 +66,45 @@ impl CacheEngine {
         self.entries.copy(key, now)
     }
 
+    /// As [`load`](Engine::load), without reading data that were read before.
+    pub(crate) async fn find(&self, key: &SessionKey, now: Timestamp) -> Result<Found, EngineError> {
+        Ok(match self.entries.find(key, now).await? {
+            Entry::Near(copy) => Found::Copy(copy),
+            Entry::Stored(found, kept) => Found::Loaded(self.read(key, found, kept)),
+        })
+    }
+
+    /// Reads what the cache has, and keeps a copy.
+    fn read(&self, key: &SessionKey, found: Option<Stamped>, kept: Option<Kept>) -> Loaded {
+        let Some(Stamped { value, stamp }) = found else { return Loaded::Absent(Anonymous::NoSession) };
+        match value {
+            CacheValue::Dict(data) => {
+                let mut record = record(data, stamp);
+                self.entries.keep(key, &mut record, kept);
+                Loaded::Live(record)
+            }
+            CacheValue::Unreadable(why) => {
+                tracing::warn!(target: "django.contrib.sessions", reason = %why, "a session in the cache cannot be read");
+                match why {
+                    // Not by Django either.
+                    Unreadable::Corrupt(_) => Loaded::Absent(Anonymous::Unreadable),
+                    // It may be somebody's live session at a Django beside, so its key stays.
+                    _ => {
+                        let version = Some(Version::Cached(stamp));
+                        Loaded::Live(Record::new(Arc::default(), version, Some(Anonymous::Unreadable)))
+                    }
+                }
+            }
+            // Anything else under a session's key is no session.
+            _ => Loaded::Absent(Anonymous::Unreadable),
+        }
+    }
+
+    /// Keeps a copy of which more is known than of the one that is kept.
+    pub(crate) fn keep_read(&self, key: &SessionKey, copy: &Arc<NearSession>) {
+        self.entries.keep_read(key, copy);
+    }
+
     pub(crate) fn bound(&self) -> Option<Duration> {
         self.entries.bound()
     }
@@ -95,32 +134,9 @@ impl CacheEngine {
 
 impl Engine for CacheEngine {
     async fn load(&self, key: &SessionKey, now: Timestamp) -> Result<Loaded, EngineError> {
-        let (found, kept) = match self.entries.find(key, now).await? {
-            Found::Near(record) => return Ok(Loaded::Live(record)),
-            Found::Stored(found, kept) => (found, kept),
-        };
-        let Some(Stamped { value, stamp }) = found else { return Ok(Loaded::Absent(Anonymous::NoSession)) };
-        Ok(match value {
-            CacheValue::Dict(data) => {
-                let mut record = record(data, stamp);
-                self.entries.keep(key, &mut record, kept);
-                Loaded::Live(record)
-            }
-            CacheValue::Unreadable(why) => {
-                tracing::warn!(target: "django.contrib.sessions", reason = %why, "a session in the cache cannot be read");
-                match why {
-                    // Not by Django either.
-                    Unreadable::Corrupt(_) => Loaded::Absent(Anonymous::Unreadable),
-                    // It may be somebody's live session at a Django beside, so its key stays.
-                    _ => Loaded::Live(Record::new(
-                        Arc::default(),
-                        Some(Version::Cached(stamp)),
-                        Some(Anonymous::Unreadable),
-                    )),
-                }
-            }
-            // Anything else under a session's key is no session.
-            _ => Loaded::Absent(Anonymous::Unreadable),
+        Ok(match self.find(key, now).await? {
+            Found::Copy(copy) => copy.record().map_or(Loaded::Absent(Anonymous::NoSession), Loaded::Live),
+            Found::Loaded(loaded) => loaded,
         })
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::engine::{Change, Created, Engine, Loaded, Record, Saved, Version};
 use crate::engines::DbEngine;
-use crate::engines::entries::{Entries, Found};
+use crate::engines::entries::{Entries, Entry};
 use crate::engines::locks::KeyLocks;
 use crate::error::EngineError;
 use crate::examine::{Contents, Examined, Life, Stored};
@@ -116,7 +116,7 @@ impl CachedDbEngine {
 
     /// What the cache has.
     async fn cached(&self, key: &SessionKey, now: Timestamp) -> Option<Record> {
-        self.copy_in(self.entries.stored(key, now).await.map(|found| Found::Stored(found, None)), key)
+        self.copy_in(self.entries.stored(key, now).await.map(|found| Entry::Stored(found, None)), key)
     }
 
     /// A copy in memory that holds, or what the cache has.
@@ -124,16 +124,16 @@ impl CachedDbEngine {
         self.copy_in(self.entries.find(key, now).await, key)
     }
 
-    fn copy_in(&self, found: Result<Found, EngineError>, key: &SessionKey) -> Option<Record> {
+    fn copy_in(&self, found: Result<Entry, EngineError>, key: &SessionKey) -> Option<Record> {
         match found {
-            Ok(Found::Near(record)) => Some(record),
-            Ok(Found::Stored(Some(Stamped { value: CacheValue::Dict(data), .. }), kept)) => {
+            Ok(Entry::Near(copy)) => copy.record(),
+            Ok(Entry::Stored(Some(Stamped { value: CacheValue::Dict(data), .. }), kept)) => {
                 // The copy is not the row's text, so a save has to look at the row.
                 let mut record = Record::new(data, None, None);
                 self.entries.keep(key, &mut record, kept);
                 Some(record)
             }
-            Ok(Found::Stored(..)) => None,
+            Ok(Entry::Stored(..)) => None,
             Err(e) => {
                 cache_failed(&e, "read");
                 None

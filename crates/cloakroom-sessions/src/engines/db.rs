@@ -230,17 +230,20 @@ impl Engine for DbEngine {
         let mut end = row.expire_date;
         let mut text = Arc::clone(&row.session_data);
         let (mut swapped, mut written) = match &change.base {
-            Base::Nothing => match sessions::update(&self.db, key, row, Durability::Normal).await? {
+            // What is rare is in boxes: whoever saves keeps no room for it.
+            Base::Nothing => match Box::pin(sessions::update(&self.db, key, row, Durability::Normal)).await? {
                 Updated::Yes => (Swapped::Yes, None),
                 _ => (Swapped::Gone, None),
             },
             Base::Version(Version::Text(base)) => {
                 sessions::update_if_stamped(&self.db, key, base, row, Durability::Normal).await?
             }
-            Base::Version(Version::Cached(_)) | Base::Unknown => match sessions::find(&self.db, key, now).await? {
-                Some(found) => (Swapped::Changed(found), None),
-                None => (self.current(key, row).await?, None),
-            },
+            Base::Version(Version::Cached(_)) | Base::Unknown => {
+                match Box::pin(sessions::find(&self.db, key, now)).await? {
+                    Some(found) => (Swapped::Changed(found), None),
+                    None => (Box::pin(self.current(key, row)).await?, None),
+                }
+            }
         };
         for _ in 0..MAX_ATTEMPTS {
             let stored = match swapped {
@@ -259,7 +262,8 @@ impl Engine for DbEngine {
             };
             row = self.row(&data, now)?;
             (end, text) = (row.expire_date, Arc::clone(&row.session_data));
-            (swapped, written) = sessions::update_if_stamped(&self.db, key, &stored, row, Durability::Normal).await?;
+            let again = sessions::update_if_stamped(&self.db, key, &stored, row, Durability::Normal);
+            (swapped, written) = Box::pin(again).await?;
         }
         Err(EngineError::Contended { attempts: MAX_ATTEMPTS })
     }

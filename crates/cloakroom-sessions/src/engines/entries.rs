@@ -30,9 +30,9 @@ struct Near {
 }
 
 /// A session that was looked for.
-pub(crate) enum Found {
+pub(crate) enum Entry {
     /// A copy in memory that holds, or that was found to be what the cache has.
-    Near(Record),
+    Near(Arc<NearSession>),
     /// What the cache has, and how long a copy of it holds.
     Stored(Option<Stamped>, Option<Kept>),
 }
@@ -64,8 +64,7 @@ impl Entries {
 
     /// How many bytes copies take, and how many they are.
     pub(crate) fn near_use(&self) -> (u64, usize) {
-        let copies = self.near.as_ref().map(|near| &near.copies).or(self.read.as_deref());
-        copies.map_or((0, 0), |copies| (copies.bytes(), copies.len()))
+        self.copies().map_or((0, 0), |copies| (copies.bytes(), copies.len()))
     }
 
     pub(crate) fn key(&self, key: &SessionKey) -> String {
@@ -91,52 +90,61 @@ impl Entries {
     }
 
     /// A copy, or what the cache has.
-    pub(crate) async fn find(&self, key: &SessionKey, now: Timestamp) -> Result<Found, EngineError> {
+    pub(crate) async fn find(&self, key: &SessionKey, now: Timestamp) -> Result<Entry, EngineError> {
         let Some(near) = &self.near else { return self.find_unwatched(key, now).await };
-        if let Some(record) = self.copy(key, now).and_then(|copy| copy.record()) {
-            return Ok(Found::Near(record));
+        if let Some(copy) = self.copy(key, now) {
+            return Ok(Entry::Near(copy));
         }
-        let Watched { found, kept } = self.cache.get_watched(&near.watch, &self.key(key), now).await?;
+        // In a box: the other way, by which each request goes where there are no copies, takes little room.
+        let Watched { found, kept } = Box::pin(self.cache.get_watched(&near.watch, &self.key(key), now)).await?;
         if found.is_none() {
             near.copies.remove(key);
         }
-        Ok(Found::Stored(found, kept))
+        Ok(Entry::Stored(found, kept))
     }
 
     /// What the cache has, which is always asked.
-    async fn find_unwatched(&self, key: &SessionKey, now: Timestamp) -> Result<Found, EngineError> {
+    async fn find_unwatched(&self, key: &SessionKey, now: Timestamp) -> Result<Entry, EngineError> {
         let before = self.read.as_ref().and_then(|read| read.get(key));
         let Some((before, Version::Cached(seen))) =
             before.as_ref().and_then(|before| Some((before, before.version()?)))
         else {
-            return Ok(Found::Stored(self.stored(key, now).await?, None));
+            return Ok(Entry::Stored(self.stored(key, now).await?, None));
         };
         let found = match self.cache.get_unless(&self.key(key), seen, now).await? {
-            Looked::Same => match before.record() {
-                Some(record) => return Ok(Found::Near(record)),
-                None => self.stored(key, now).await?,
-            },
+            Looked::Same => return Ok(Entry::Near(Arc::clone(before))),
             Looked::Other(found) => Some(found),
             Looked::Absent => None,
         };
         if let (None, Some(read)) = (&found, &self.read) {
             read.remove(key);
         }
-        Ok(Found::Stored(found, None))
+        Ok(Entry::Stored(found, None))
     }
 
     /// Keeps a copy of what was found, as long as it holds, or to tell that it is found again.
     pub(crate) fn keep(&self, key: &SessionKey, record: &mut Record, kept: Option<Kept>) {
-        let (copies, holds) = match (&self.near, kept, &self.read) {
+        let (copies, copy) = match (&self.near, kept, &self.read) {
             (Some(near), Some(Kept { read_at, until }), _) => {
-                (&near.copies, Some(Holds { read_at, end: End::In(until) }))
+                (&near.copies, NearSession::of_stamp(record, Some(Holds { read_at, end: End::In(until) })))
             }
-            (None, _, Some(read)) => (&**read, None),
+            (None, _, Some(read)) => (&**read, NearSession::of_stamp(record, None)),
             _ => return,
         };
-        let copy = Arc::new(NearSession::new(record, holds));
+        let copy = Arc::new(copy);
         copies.put(key, &copy);
         record.origin = Origin { near: Some(copy), joined: None };
+    }
+
+    /// Keeps a copy of which more is known than of the one that is kept.
+    pub(crate) fn keep_read(&self, key: &SessionKey, copy: &Arc<NearSession>) {
+        if let Some(copies) = self.copies() {
+            copies.renew(key, copy);
+        }
+    }
+
+    fn copies(&self) -> Option<&NearSessions> {
+        self.near.as_ref().map(|near| &near.copies).or(self.read.as_deref())
     }
 }
 
