@@ -7,6 +7,9 @@ use crate::services::Services;
 use crate::terminal;
 use crate::tools::{self, Failure, Outcome, cargo, run};
 
+/// The core from which the benchmark asks.
+const LOAD_CORE: &str = "1";
+
 /// What to measure.
 pub(crate) struct Bench {
     gate: bool,
@@ -46,6 +49,9 @@ impl Bench {
             command.env("CLOAKROOM_BENCH_AXUM_LOGIN", axum_login(&target)?);
             command.env("CLOAKROOM_BENCH_PYTHON", django()?);
         }
+        // Whatever is started from here on is on the load's core, but for the servers that are measured: were PostgreSQL and
+        // Redis now on the one and now on the other, figures would be a matter of chance.
+        run(Command::new("taskset").args(["-a", "-c", "-p", LOAD_CORE, &std::process::id().to_string()]))?;
         let services = Services::start()?;
         terminal::heading("measuring; leave the machine alone");
         command.arg("run").args(&self.passed_on).envs(services.variables().iter().cloned());

@@ -9,6 +9,7 @@ mod bare;
 mod beside;
 mod fill;
 mod gate;
+mod least;
 mod load;
 mod logins;
 mod measure;
@@ -46,6 +47,15 @@ enum Command {
         /// By `cloakroom::serve`.
         #[arg(long)]
         served: bool,
+        /// Where to listen.
+        #[arg(long)]
+        addr: SocketAddr,
+    },
+    /// Serves a page for which zlib packs what a session holds and SQLite stores it, and no more: the limit of a write.
+    Least {
+        /// The database file, filled.
+        #[arg(long)]
+        database: PathBuf,
         /// Where to listen.
         #[arg(long)]
         addr: SocketAddr,
@@ -97,6 +107,9 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Bare { addr, served } => runtime()?.block_on(bare::serve(addr, served)).map(|()| ExitCode::SUCCESS),
+        Command::Least { addr, database } => {
+            runtime()?.block_on(least::serve(addr, &database)).map(|()| ExitCode::SUCCESS)
+        }
         Command::Fill { sessions } => runtime()?.block_on(fill::run(sessions)).map(|()| ExitCode::SUCCESS),
         Command::Run(args) => {
             let plan = Plan {

@@ -69,9 +69,10 @@ impl Page {
         match self {
             // For a log-in there is nothing that bare axum could do.
             Self::Login | Self::Logins => matches!(kind, Kind::Sqlite | Kind::Django),
-            Self::SignedIn => true,
+            Self::SignedIn => kind != Kind::Least,
             // Copies in memory change nothing of the others.
-            Self::Anonymous | Self::Count => !kind.has_bounded_copies(),
+            Self::Anonymous => kind != Kind::Least && !kind.has_bounded_copies(),
+            Self::Count => !kind.has_bounded_copies(),
         }
     }
 
@@ -126,6 +127,8 @@ pub(crate) struct Figures {
     pub(crate) pages: BTreeMap<(Kind, Page), Figure>,
     /// How many times the processor time of bare axum, asked for the same in the same round, a page takes: the median.
     pub(crate) ratios: BTreeMap<(Kind, Page), f64>,
+    /// As much for a write on SQLite, of the least that a write can take.
+    pub(crate) write_over_least: Option<f64>,
     pub(crate) footprints: BTreeMap<Kind, Footprint>,
     /// The signed-in page by the number of sessions stored.
     pub(crate) stored: BTreeMap<u64, Grown>,
@@ -156,7 +159,8 @@ fn in_folder(plan: &Plan, folder: &Path) -> Result<Figures, Failure> {
     let mut figures = Figures::default();
     let mut prepared = Vec::new();
     for kind in Kind::ALL {
-        if !plan.only.is_empty() && kind != Kind::Bare && !plan.only.iter().any(|name| name == kind.name()) {
+        let is_wanted = kind.is_a_limit() || plan.only.is_empty() || plan.only.iter().any(|name| name == kind.name());
+        if !is_wanted {
             continue;
         }
         if let Some(missing) = kind.missing() {
@@ -222,6 +226,9 @@ fn compare(plan: &Plan, folder: &Path, prepared: &[Prepared], figures: &mut Figu
             figures.ratios.insert((kind, page), ratio);
         }
     }
+    let writes = |kind| samples.get(&(kind, Page::Count));
+    figures.write_over_least =
+        writes(Kind::Sqlite).zip(writes(Kind::Least)).and_then(|(ours, least)| paired_ratio(ours, least));
     Ok(())
 }
 

@@ -66,9 +66,10 @@ pub(crate) fn table(figures: &Figures) -> String {
 /// Writes `benchmarks.md` and `benchmarks.svg` into a folder.
 pub(crate) fn write(figures: &Figures, folder: &Path) -> Result<(), Failure> {
     let mut text = format!(
-        "# Benchmarks\n\nMade by `cargo xtask bench` on {}, on {}. The server has one core and the load another; servers take turns, and the\n\
-         figures are medians of the rounds. Bare axum is the same pages under `axum::serve`, with nothing that knows a user; its ratio to another\n\
-         server is taken within each round. Compare within this page only: another machine has other figures, and about the same ratios.\n\n\
+        "# Benchmarks\n\nMade by `cargo xtask bench` on {}, on {}. The server has one core; the load has another, which PostgreSQL and Redis share.\n\
+         Servers take turns, and the figures are medians of the rounds. Bare axum is the same pages under `axum::serve`, with nothing that knows a\n\
+         user; its ratio to another server is taken within each round. The least that a write can take is bare axum, zlib and SQLite, without\n\
+         anything that knows a session. Compare within this page only: another machine has other figures, and about the same ratios.\n\n\
          ![Processor time of a signed-in page](benchmarks.svg)\n",
         today(),
         machine()

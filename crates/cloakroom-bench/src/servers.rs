@@ -18,6 +18,7 @@ pub(crate) const STORED: u64 = 10_000;
 pub(crate) enum Kind {
     Bare,
     Served,
+    Least,
     Sqlite,
     Postgres,
     PostgresCopies,
@@ -28,9 +29,10 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Bare,
         Self::Served,
+        Self::Least,
         Self::Sqlite,
         Self::Postgres,
         Self::PostgresCopies,
@@ -44,6 +46,7 @@ impl Kind {
         match self {
             Self::Bare => "bare",
             Self::Served => "bare-served",
+            Self::Least => "least",
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
             Self::PostgresCopies => "postgres-copies",
@@ -58,6 +61,7 @@ impl Kind {
         match self {
             Self::Bare => "bare axum",
             Self::Served => "bare axum, served by Cloakroom",
+            Self::Least => "the least: bare axum, zlib, SQLite",
             Self::Sqlite => "Cloakroom, SQLite",
             Self::Postgres => "Cloakroom, PostgreSQL",
             Self::PostgresCopies => "Cloakroom, PostgreSQL, copies for a second",
@@ -70,6 +74,11 @@ impl Kind {
 
     pub(crate) const fn cookie(self) -> &'static str {
         if matches!(self, Self::AxumLogin) { "id" } else { "sessionid" }
+    }
+
+    /// Whether it tells what others can reach: it is always measured.
+    pub(crate) const fn is_a_limit(self) -> bool {
+        matches!(self, Self::Bare | Self::Least)
     }
 
     /// Whether it keeps copies that may be a second old.
@@ -88,7 +97,7 @@ impl Kind {
     /// What is missing here, if this one cannot be measured.
     pub(crate) fn missing(self) -> Option<&'static str> {
         let variable = match self {
-            Self::Bare | Self::Served | Self::Sqlite => return None,
+            Self::Bare | Self::Served | Self::Least | Self::Sqlite => return None,
             Self::Postgres | Self::PostgresCopies => "CLOAKROOM_TEST_POSTGRES",
             Self::Redis | Self::RedisCopies => "CLOAKROOM_TEST_REDIS",
             Self::AxumLogin => "CLOAKROOM_BENCH_AXUM_LOGIN",
@@ -145,6 +154,11 @@ impl Prepared {
             Kind::Bare | Kind::Served => {
                 let mut command = Command::new(self.binaries.join("cloakroom-bench"));
                 command.arg("bare").args((self.kind == Kind::Served).then_some("--served"));
+                command
+            }
+            Kind::Least => {
+                let mut command = Command::new(self.binaries.join("cloakroom-bench"));
+                command.arg("least").arg("--database").arg(self.sqlite());
                 command
             }
             Kind::AxumLogin => self.axum_login(),
