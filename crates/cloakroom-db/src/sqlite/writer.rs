@@ -128,7 +128,7 @@ const LOOK_AT_FILE: Duration = Duration::from_secs(1);
 /// after the answers, as a disk's wait. So many more are let come before it is tried again.
 ///
 /// SQLite's own number. With four times as many a write takes a twentieth less, since what is written again before it is copied
-/// is copied once; but the copying takes the processor from pages for four times as long, and the slowest pages double.
+/// is copied once; but the copying takes the processor from pages for four times as long.
 const CHECKPOINT_PAGES: u32 = 1000;
 
 /// Each process copies as much as it wrote: who serves pages need not do the work of who clears a million sessions. From so
